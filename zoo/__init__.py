@@ -1,0 +1,1 @@
+"""Fully Convolutional Networks: models, label sets, checkpoint folders and image -> mask."""

@@ -1,0 +1,115 @@
+"""Encoders of the FCN, taken from torchvision: VGG-16 (with or without batch norm, any width) and ResNet-18/50/101.
+
+Each encoder is cut into stages at the points where the stride doubles; stride and channels of every stage are
+recorded while it is built, so that the FCN finds its scores at strides 8, 16 and 32 without counting layers.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.vgg import cfgs as vgg_layer_plans
+from torchvision.models.vgg import make_layers as vgg_layers
+
+VGG_BACKBONES = ("vgg16", "vgg16_bn")
+RESNET_BACKBONES = ("resnet18", "resnet50", "resnet101")
+BACKBONES = VGG_BACKBONES + RESNET_BACKBONES
+
+PAPER_PADDING = 100  # conv1_1 of the published prototxts
+
+
+class Encoder(nn.Module):
+    """Stages of a backbone. `strides[i]` and `channels[i]` describe the output of `stages[i]`."""
+
+    def __init__(self, stages: list[tuple[nn.Module, int, int]]):
+        super().__init__()
+        self.stages = nn.ModuleList(module for module, _, _ in stages)
+        self.strides = tuple(stride for _, stride, _ in stages)
+        self.channels = tuple(channels for _, _, channels in stages)
+
+    def forward(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
+        """(N, 3, H, W) normalised images -> {stride: (N, channels, H / stride, W / stride)} features."""
+        features = {}
+        for stage, stride in zip(self.stages, self.strides, strict=True):
+            images = stage(images)
+            features[stride] = images
+        return features
+
+
+def build_encoder(backbone: str, *, width: float = 1.0, paper_padding: bool = False) -> Encoder:
+    """An encoder with He-initialised weights; nothing is downloaded.
+
+    `width` scales the channels of every VGG layer (1.0 is the published net); `paper_padding` gives the first
+    convolution a padding of 100 and the pools Caffe's ceil mode. Raises ValueError for what a backbone cannot do.
+    """
+    if backbone in RESNET_BACKBONES and (width != 1.0 or paper_padding):
+        raise ValueError(f"backbone {backbone!r} has neither a width factor nor the paper's padding; use a VGG")
+    if backbone in VGG_BACKBONES:
+        encoder = Encoder(list(_vgg_stages(backbone, width, paper_padding)))
+    elif backbone in RESNET_BACKBONES:
+        encoder = Encoder(list(_resnet_stages(backbone)))
+    else:
+        raise ValueError(f"unknown backbone {backbone!r}; choose one of {', '.join(BACKBONES)}")
+    for module in encoder.modules():
+        initialise_convolution(module)
+    return encoder
+
+
+def initialise_convolution(module: nn.Module) -> None:
+    """He initialisation (He et al. 2015, eq. 10) that keeps the forward signal's variance; other layers untouched."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _vgg_stages(backbone: str, width: float, paper_padding: bool) -> Iterator[tuple[nn.Module, int, int]]:
+    plan = [entry if entry == "M" else max(1, round(entry * width)) for entry in vgg_layer_plans["D"]]
+    stage, stride, channels = [], 1, 3
+    for layer in vgg_layers(plan, batch_norm=backbone.endswith("_bn")):
+        if isinstance(layer, nn.Conv2d):
+            if paper_padding and layer.in_channels == 3:
+                layer.padding = (PAPER_PADDING, PAPER_PADDING)
+            channels = layer.out_channels
+        stage.append(layer)
+        if isinstance(layer, nn.MaxPool2d):
+            layer.ceil_mode = paper_padding
+            stride *= layer.stride
+            yield nn.Sequential(*stage), stride, channels
+            stage = []
+
+
+def _resnet_stages(backbone: str) -> Iterator[tuple[nn.Module, int, int]]:
+    resnet = getattr(torchvision.models, backbone)(weights=None)
+    yield nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool), 4, resnet.conv1.out_channels
+    stride = 4
+    for layer in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
+        stride *= layer[0].stride if isinstance(layer[0].stride, int) else layer[0].stride[0]
+        yield layer, stride, [m for m in layer[-1].modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features
+
+
+def transplant(encoder: Encoder, head: nn.Module | None, state: dict[str, torch.Tensor]) -> None:
+    """Copy torchvision classifier weights (ImageNet) into an encoder and, for VGG, its convolutional head.
+
+    `state` is the state dict of torchvision's `vgg16`, `vgg16_bn` or `resnet*`. The fully connected layers fc6 and
+    fc7 become convolutions with weights and biases copied (Long et al. 2015, section 3.1); a head of another kernel
+    or width than 7x7x4096 keeps its initialisation. Raises ValueError if a tensor is missing or does not fit.
+    """
+    source = {key: value for key, value in state.items() if not key.startswith(("classifier.", "fc."))}
+    target = encoder.state_dict()
+    if len(source) != len(target):
+        raise ValueError(f"backbone weights hold {len(source)} encoder tensors, this encoder has {len(target)}")
+    # Both sides list their layers in forward order, so the n-th tensor of one is the n-th of the other.
+    for (name, value), (key, old) in zip(source.items(), target.items(), strict=True):
+        if value.shape != old.shape or name.rsplit(".", 1)[-1] != key.rsplit(".", 1)[-1]:
+            raise ValueError(f"backbone weight {name} {tuple(value.shape)} does not fit {key} {tuple(old.shape)}")
+        target[key] = value
+    encoder.load_state_dict(target)
+    if head is None or "classifier.0.weight" not in state:
+        return
+    for layer, name in ((head.fc6, "classifier.0"), (head.fc7, "classifier.3")):
+        if layer.weight.numel() == state[f"{name}.weight"].numel():
+            with torch.no_grad():
+                layer.weight.copy_(state[f"{name}.weight"].view_as(layer.weight))
+                layer.bias.copy_(state[f"{name}.bias"])

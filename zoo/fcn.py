@@ -1,0 +1,243 @@
+"""FCN-32s, FCN-16s and FCN-8s (Long, Shelhamer, Darrell: arXiv 1411.4038 and 1605.06211) in one class.
+
+Score the last stage, upsample x2, add the score of pool4, upsample x2, add the score of pool3, upsample x8:
+the variant says how far down that ladder the network goes. Images are RGB in [0, 1] of any size; mean and standard
+deviation live inside the model, logits come out at exactly the input's size. On ResNet the scores sit on layer4,
+layer3 and layer2, an extension that the paper does not define.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import get_args
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from zoo.backbones import BACKBONES, VGG_BACKBONES, build_encoder, initialise_convolution, transplant
+
+VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
+OUTPUT_STRIDE = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
+PADDINGS = ("same", "paper")
+UPSAMPLINGS = ("paper", "learned", "fixed")
+
+# Crop layers of the published prototxts. conv1_1's padding shifts the grid by 99, fc6 takes 3 cells of stride 32, a
+# transposed convolution of stride s has a margin of s / 2: 99 - 96 + 16 = 19, 3 * 2 - 1 = 5, and so on.
+PAPER_SKIP_OFFSET = {16: 5, 8: 9}
+PAPER_OUTPUT_OFFSET = {32: 19, 16: 27, 8: 31}
+# Fixed scales of pool4 and pool3 in the published voc-fcn8s-atonce.
+ATONCE_SCALE = {16: 0.01, 8: 0.0001}
+
+
+@dataclass(frozen=True)
+class FCNConfig:
+    """Architecture of an FCN, nothing else: no paths, no learning rates. Raises ValueError naming the field.
+
+    width: factor on the channels of a VGG backbone. head_channels, head_kernel, head_batch_norm: fc6 and fc7 of a VGG
+    (4096, 7, False in the paper); a ResNet has no such head. upsampling: 'paper' learns the x2 stages and fixes the
+    last one, 'learned' learns all, 'fixed' none. padding: 'same', or 'paper' for the published pad of 100.
+    phase: pixels by which 'same' shifts the grid of the pools; 3 samples where the paper's padding does (99 mod 32).
+    pool_scaling: the paper's constants on pool4 and pool3 for at-once training. mean, std: in the order of
+    channel_order, for values in [0, 1].
+    """
+
+    variant: str = "fcn8s"
+    backbone: str = "vgg16"
+    classes: tuple[str, ...] = ()
+    width: float = 1.0
+    head_channels: int = 4096
+    head_kernel: int = 7
+    head_batch_norm: bool = False
+    dropout: float = 0.5
+    padding: str = "same"
+    phase: int = 0
+    upsampling: str = "paper"
+    pool_scaling: bool = False
+    channel_order: str = "rgb"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self):
+        for field in fields(self):
+            self._check_type(field.name, field.type)
+        choices = {"variant": VARIANTS, "backbone": BACKBONES, "padding": PADDINGS, "upsampling": UPSAMPLINGS}
+        choices["channel_order"] = ("rgb", "bgr")
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+        limits = {"width": (0.01, 2), "head_channels": (1, 8192), "head_kernel": (1, 15), "dropout": (0, 0.99)}
+        for name, (low, high) in (limits | {"phase": (0, 31)}).items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}: {getattr(self, name)} is outside {low}..{high}")
+        self._check_combinations()
+
+    def _check_type(self, name: str, kind: type) -> None:
+        value = getattr(self, name)
+        if kind is float and type(value) is int:
+            object.__setattr__(self, name, float(value))
+        elif item := get_args(kind):
+            accepted = (int, float) if item[0] is float else item[0]
+            if not isinstance(value, list | tuple) or not all(
+                type(v) is not bool and isinstance(v, accepted) for v in value
+            ):
+                raise ValueError(f"{name}: needs a list of {item[0].__name__}, got {value!r}")
+            object.__setattr__(self, name, tuple(item[0](v) for v in value))
+        elif type(value) is not kind:
+            raise ValueError(f"{name}: needs {kind.__name__}, got {value!r}")
+
+    def _check_combinations(self) -> None:
+        if not 1 <= len(self.classes) <= 255 or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes: needs 1 to 255 different names, got {len(self.classes)}")
+        if self.head_kernel % 2 == 0:
+            raise ValueError(f"head_kernel: {self.head_kernel} is even; an odd kernel keeps the grid in place")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean, std: need three numbers each, std above zero")
+        if self.padding == "paper" and (self.head_kernel != 7 or self.phase):
+            raise ValueError("padding: 'paper' goes with head_kernel 7 and phase 0, its crop offsets depend on them")
+        if self.backbone not in VGG_BACKBONES and (self.width != 1.0 or self.padding == "paper"):
+            raise ValueError(f"backbone: {self.backbone} goes with width 1.0 and padding 'same'")
+
+    def to_dict(self) -> dict:
+        """Plain JSON values; `from_dict` gives the equal configuration back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "FCNConfig":
+        """The configuration with these fields; raises ValueError naming a field that is unknown or wrong."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown field {', '.join(map(repr, unknown))} in the model's configuration")
+        return cls(**values)
+
+
+def bilinear_kernel(factor: int) -> torch.Tensor:
+    """(2 * factor, 2 * factor) float32 weights with which a transposed convolution interpolates bilinearly."""
+    steps = torch.arange(2 * factor, dtype=torch.float32)
+    line = 1 - (steps - (factor - 0.5)).abs() / factor
+    return line[:, None] * line[None, :]
+
+
+class Upsampling(nn.Module):
+    """Transposed convolution x `factor` on class scores, bias-free, bilinear at the start.
+
+    (N, C, h, w) -> (N, C, h * factor, w * factor) where edges are replicated (`padded`, equal to bilinear
+    `F.interpolate` until it learns), or (N, C, (h + 1) * factor, (w + 1) * factor) without padding as published.
+    A fixed one is a depthwise buffer outside the state dict; a learned one mixes classes, starting from the diagonal.
+    """
+
+    def __init__(self, classes: int, factor: int, *, learned: bool, padded: bool):
+        super().__init__()
+        self.factor, self.learned, self.padded = factor, learned, padded
+        kernel = bilinear_kernel(factor)
+        if learned:
+            weight = torch.zeros(classes, classes, *kernel.shape)
+            weight[range(classes), range(classes)] = kernel
+            self.weight = nn.Parameter(weight)
+        else:
+            self.register_buffer("weight", kernel.repeat(classes, 1, 1, 1), persistent=False)
+
+    def forward(self, scores: torch.Tensor) -> torch.Tensor:
+        groups = 1 if self.learned else scores.shape[1]
+        if not self.padded:
+            return F.conv_transpose2d(scores, self.weight, stride=self.factor, groups=groups)
+        if not self.learned:
+            # The same numbers as the transposed convolution below (a test holds them equal), many times faster.
+            return F.interpolate(scores, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
+        scores = F.pad(scores, (1, 1, 1, 1), mode="replicate")
+        margin = self.factor + self.factor // 2
+        return F.conv_transpose2d(scores, self.weight, stride=self.factor, padding=margin)
+
+
+class Head(nn.Sequential):
+    """fc6 and fc7 of VGG as convolutions (paper section 3.1), each with ReLU and element-wise dropout."""
+
+    def __init__(self, channels: int, config: FCNConfig):
+        padding = config.head_kernel // 2 if config.padding == "same" else 0
+        super().__init__()
+        self.fc6 = nn.Conv2d(channels, config.head_channels, config.head_kernel, padding=padding)
+        if config.head_batch_norm:
+            self.norm6 = nn.BatchNorm2d(config.head_channels)
+        self.relu6 = nn.ReLU(inplace=True)
+        self.drop6 = nn.Dropout(config.dropout)
+        self.fc7 = nn.Conv2d(config.head_channels, config.head_channels, 1)
+        if config.head_batch_norm:
+            self.norm7 = nn.BatchNorm2d(config.head_channels)
+        self.relu7 = nn.ReLU(inplace=True)
+        self.drop7 = nn.Dropout(config.dropout)
+        initialise_convolution(self.fc6)
+        initialise_convolution(self.fc7)
+
+
+class FCN(nn.Module):
+    """Fully convolutional network: (N, 3, H, W) images in [0, 1], any H, W >= 1 -> (N, C, H, W) logits.
+
+    Convolutions are He-initialised, score layers are zero, upsampling is bilinear; `transplant_backbone` adds
+    ImageNet weights. Building a model never downloads anything.
+    """
+
+    def __init__(self, config: FCNConfig):
+        super().__init__()
+        self.config = config
+        classes, paper = len(config.classes), config.padding == "paper"
+        self.encoder = build_encoder(config.backbone, width=config.width, paper_padding=paper)
+        channels = dict(zip(self.encoder.strides, self.encoder.channels, strict=True))
+        self.head = None
+        if config.backbone in VGG_BACKBONES:
+            self.head = Head(channels[32], config)
+            channels[32] = config.head_channels
+
+        output_stride = OUTPUT_STRIDE[config.variant]
+        self.strides = tuple(stride for stride in (32, 16, 8) if stride >= output_stride)
+        self.score = nn.ModuleDict({str(s): nn.Conv2d(channels[s], classes, 1) for s in self.strides})
+        for layer in self.score.values():
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        intermediate = {"learned": config.upsampling != "fixed", "padded": not paper}
+        self.upsample = nn.ModuleDict({str(s): Upsampling(classes, 2, **intermediate) for s in self.strides[:-1]})
+        last_learned = config.upsampling == "learned"
+        self.upsample_output = Upsampling(classes, output_stride, learned=last_learned, padded=not paper)
+
+        self.register_buffer("mean", torch.tensor(config.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """(N, 3, H, W) float RGB in [0, 1] -> (N, C, H, W) logits."""
+        height, width = images.shape[-2:]
+        *_, (_, scores) = self.score_maps(images)
+        logits = self.upsample_output(scores)
+        offset = PAPER_OUTPUT_OFFSET[self.strides[-1]] if self.config.padding == "paper" else self.config.phase
+        return logits[..., offset : offset + height, offset : offset + width]
+
+    def score_maps(self, images: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+        """The ladder, in order: ('score 32', ...), ('score 16', ...), ('fused 16', ...) and so on, each (N, C, h, w).
+
+        'score s' is what a stride's own 1x1 convolution says, 'fused s' its sum with the coarser score upsampled x2.
+        """
+        features = self.encoder(self._normalise(images))
+        coarsest = features[32] if self.head is None else self.head(features[32])
+        scores = self.score["32"](coarsest)
+        maps = [("score 32", scores)]
+        for coarse, stride in zip(self.strides, self.strides[1:], strict=False):
+            skip = features[stride] * ATONCE_SCALE[stride] if self.config.pool_scaling else features[stride]
+            skip = self.score[str(stride)](skip)
+            upsampled = self.upsample[str(coarse)](scores)
+            if self.config.padding == "paper":
+                offset = PAPER_SKIP_OFFSET[stride]
+                skip = skip[..., offset : offset + upsampled.shape[-2], offset : offset + upsampled.shape[-1]]
+            scores = upsampled + skip
+            maps += [(f"score {stride}", skip), (f"fused {stride}", scores)]
+        return maps
+
+    def _normalise(self, images: torch.Tensor) -> torch.Tensor:
+        if self.config.channel_order == "bgr":
+            images = images.flip(1)
+        images = (images - self.mean) / self.std
+        if self.config.padding == "paper":
+            return images
+        # Zeros (the mean colour) up to a multiple of 32 on the right and at the bottom, so that every stride fits.
+        phase, height, width = self.config.phase, *images.shape[-2:]
+        right, bottom = -(width + phase) % 32, -(height + phase) % 32
+        return F.pad(images, (phase, right, phase, bottom))
+
+    def transplant_backbone(self, state: dict[str, torch.Tensor]) -> None:
+        """Take over ImageNet weights: the state dict of torchvision's classifier of the same backbone."""
+        transplant(self.encoder, self.head, state)
