@@ -34,12 +34,12 @@ class SegmentationDataset:
 
     def image(self, index: int) -> np.ndarray:
         """(H, W, 3) uint8 RGB; DatasetError if the file is broken."""
-        return np.asarray(_open(self.image_paths[index]).convert("RGB"))
+        return np.array(_open(self.image_paths[index]).convert("RGB"))
 
     def mask(self, index: int) -> np.ndarray:
         """(H, W) uint8 class ids and void; DatasetError if the file is broken, of another size, or has other values."""
         path = self.mask_paths[index]
-        mask = np.asarray(_open(path))
+        mask = np.array(_open(path))
         if mask.ndim != 2 or mask.dtype != np.uint8:
             raise DatasetError(f"{path}: needs one 8-bit channel of class ids, has shape {mask.shape} {mask.dtype}")
         with Image.open(self.image_paths[index]) as image:

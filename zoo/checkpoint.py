@@ -277,6 +277,7 @@ def save(
         (staging / CONFIG_FILE).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
         save_file(golden(load_folder(staging)), staging / GOLDEN_FILE)
         for file in (GOLDEN_FILE, WEIGHTS_FILE, CONFIG_FILE):
+            (staging / file).chmod(0o644)  # safetensors writes files that only their owner may read
             os.replace(staging / file, folder / file)
     return read_info(folder)
 

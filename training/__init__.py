@@ -1,0 +1,1 @@
+"""Training FCNs: recipes, augmentation, losses and the loop."""

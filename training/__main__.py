@@ -1,0 +1,78 @@
+"""`python -m training`: train FCNs from flags or recipe files; see --help and the README."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from evaluation.datasets import DatasetError
+from training.loop import TrainingError, train
+from training.recipe import Recipe, add_flags, resolve, staged
+from zoo.catalog import load
+from zoo.checkpoint import CONFIG_FILE, CheckpointError, load_folder
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parsed command line."""
+    parser = argparse.ArgumentParser(prog="python -m training", description="Train FCNs.", allow_abbrev=False)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the dataset")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="run folder; with --staged or several recipes, one in it each"
+    )
+    parser.add_argument("--recipe", type=Path, nargs="+", default=[], help="TOML files, trained in this order")
+    parser.add_argument(
+        "--staged", action="store_true", help="train fcn32s, fcn16s, fcn8s in turn, each from the one before"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--workers", type=int, default=1, help="processes that prepare crops")
+    add_flags(parser)
+    return parser.parse_args(arguments)
+
+
+def runs(options: argparse.Namespace) -> list[tuple[Recipe, Path]]:
+    """The recipes to train, each with its run folder."""
+    recipes = resolve(options.recipe, vars(options))
+    if options.staged:
+        recipes = [stage for recipe in recipes for stage in staged(recipe)]
+    if len(recipes) == 1:
+        return [(recipes[0], options.out)]
+    names = [path.stem for path in options.recipe] if not options.staged else [recipe.variant for recipe in recipes]
+    return [(recipe, options.out / name) for recipe, name in zip(recipes, names, strict=True)]
+
+
+def starting_model(recipe: Recipe, out: Path):
+    """The model that `start_from` names: a run beside this one, a folder, or a checkpoint of the zoo."""
+    if not recipe.start_from:
+        return None
+    for folder in (out.parent / recipe.start_from, Path(recipe.start_from)):
+        if (folder / CONFIG_FILE).is_file():
+            return load_folder(folder)
+    return load(recipe.start_from)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train every run in turn; a finished one is skipped under --resume. Returns the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    options = parse(arguments)
+    try:
+        for recipe, out in runs(options):
+            if options.resume and (out / CONFIG_FILE).is_file():
+                logging.info("%s is trained already", out)
+                continue
+            logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
+            model = starting_model(recipe, out)
+            settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
+            info = train(recipe, options.data, out, start_from=model, **settings)
+            logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
+    except (CheckpointError, DatasetError, TrainingError, ValueError) as error:
+        logging.error("training: %s", error)
+        return 2
+    except KeyboardInterrupt:
+        logging.error("training: interrupted; run the same command with --resume to go on")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Losses for semantic segmentation that leave void pixels out.
+
+Each takes logits (N, C, H, W) of any float dtype and targets (N, H, W) with class ids and `void`, computes in float32
+and returns a scalar. Void pixels change neither value nor gradient, an all-void batch gives 0 with zero gradients,
+and targets are never written to.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+LOSSES = ("ce", "focal", "dice")
+
+
+def cross_entropy(logits, targets, *, void: int, class_weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Cross-entropy averaged over the pixels that are not void (by weight, where `class_weights` (C,) are given)."""
+    return focal(logits, targets, void=void, gamma=0.0, class_weights=class_weights)
+
+
+def focal(logits, targets, *, void: int, gamma: float = 2.0, class_weights: torch.Tensor | None = None) -> torch.Tensor:
+    """Softmax focal loss, -(1 - p)^gamma log p averaged over labelled pixels (Lin et al. 2017, arXiv 1708.02002)."""
+    labelled = targets != void
+    ids = torch.where(labelled, targets, 0).long()
+    log_p = -F.cross_entropy(logits.float(), ids, reduction="none")
+    values = -log_p if gamma == 0 else -((1 - log_p.exp()).clamp(min=0) ** gamma) * log_p
+    weights = labelled.float() if class_weights is None else class_weights.float()[ids] * labelled
+    return (values * weights).sum() / weights.sum().clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def dice(logits, targets, *, void: int) -> torch.Tensor:
+    """1 - Dice over the whole batch, averaged over the classes that the batch's targets hold.
+
+    Sums run over all labelled pixels of the batch, not per image (Milletari et al. 2016, arXiv 1606.04797, without
+    squares). A class that no target pixel has neither raises nor lowers the loss by an entry of its own; predicting
+    it costs the classes that are there.
+    """
+    labelled = (targets != void).unsqueeze(1)
+    ids = torch.where(labelled.squeeze(1), targets, 0).long()
+    probabilities = logits.float().softmax(1) * labelled
+    one_hot = F.one_hot(ids, logits.shape[1]).permute(0, 3, 1, 2) * labelled
+    overlap = (probabilities * one_hot).sum((0, 2, 3))
+    size = one_hot.sum((0, 2, 3)).float()
+    total = probabilities.sum((0, 2, 3)) + size
+    present = size > 0
+    loss = 1 - 2 * overlap / total.clamp(min=torch.finfo(torch.float32).tiny)
+    return torch.where(present, loss, 0).sum() / present.sum().clamp(min=1)
+
+
+def build_loss(name: str, *, void: int, gamma: float = 2.0, class_weights: torch.Tensor | None = None) -> Loss:
+    """The loss called `name`: 'ce', 'focal', 'dice', or a sum such as 'ce+dice' or '0.5*focal+dice'.
+
+    `class_weights` (C,) go to cross-entropy and focal. Raises ValueError for a name that is none of these.
+    """
+    terms = []
+    for term in name.split("+"):
+        factor, _, kind = term.rpartition("*")
+        if kind not in LOSSES:
+            raise ValueError(f"loss {name!r}: {kind!r} is not one of {', '.join(LOSSES)}; sums look like 'ce+dice'")
+        try:
+            terms.append((float(factor) if factor else 1.0, kind))
+        except ValueError:
+            raise ValueError(f"loss {name!r}: {factor!r} is not a number") from None
+
+    def loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        values = {
+            "ce": lambda: cross_entropy(logits, targets, void=void, class_weights=class_weights),
+            "focal": lambda: focal(logits, targets, void=void, gamma=gamma, class_weights=class_weights),
+            "dice": lambda: dice(logits, targets, void=void),
+        }
+        return sum(factor * values[kind]() for factor, kind in terms)
+
+    return loss
