@@ -1,0 +1,116 @@
+"""How well a mask follows label boundaries: SegNet's boundary F score and confusion matrices inside trimap bands.
+
+A boundary pixel of class c is a pixel of c with a 4-neighbour that is not c. As in SegNet's script, a class has a
+boundary against void too; pixels whose target is void are dropped from both masks. Boundary F (Csurka et al. 2013; SegNet, PAMI 2017,
+`computeBFmeasure.m`): a boundary pixel is matched when the other mask has a boundary pixel of the same class within
+0.75 % of the image's diagonal; F per class, averaged over the classes with a boundary in target or prediction, then
+over images. SegNet's script pairs pixels one to one, this one by distance alone, as Csurka et al. do.
+
+Everything is whole-array integer arithmetic on numpy arrays, which leaves the interpreter free for the forward pass:
+all classes are dilated at once, one bit each, by disks whose squared radius is an integer, so no rounding decides.
+"""
+
+import math
+
+import numpy as np
+import torch
+
+from evaluation.metrics import confusion_matrix, mean_of_defined, ratio
+
+BAND_WIDTHS = (1, 2, 4, 8, 16)  # pixels on each side of a label boundary
+UNSIGNED = (np.uint8, np.uint16, np.uint32, np.uint64)
+COUNTS = ("predicted", "predicted matched", "target", "target matched")
+
+
+def boundaries(mask: np.ndarray) -> np.ndarray:
+    """Pixels (H, W) bool of a mask (H, W) of class ids that have a 4-neighbour of another class (or void)."""
+    found = np.zeros(mask.shape, bool)
+    down, right = mask[1:] != mask[:-1], mask[:, 1:] != mask[:, :-1]
+    found[1:] |= down
+    found[:-1] |= down
+    found[:, 1:] |= right
+    found[:, :-1] |= right
+    return found
+
+
+def dilate(bits: np.ndarray, squared_radius: int) -> np.ndarray:
+    """Spread every bit of an (H, W) unsigned integer array over the disk dx^2 + dy^2 <= squared_radius."""
+    row, spread, reach = bits.copy(), np.zeros_like(bits), 0
+    for dy in range(min(math.isqrt(squared_radius), len(bits) - 1), -1, -1):
+        width = min(math.isqrt(squared_radius - dy * dy), bits.shape[1] - 1)
+        for dx in range(reach + 1, width + 1):
+            row[:, dx:] |= bits[:, :-dx]
+            row[:, :-dx] |= bits[:, dx:]
+        reach = max(reach, width)
+        spread[dy:] |= row[: len(row) - dy]
+        spread[: len(row) - dy] |= row[dy:]
+    return spread
+
+
+def squared_tolerance(height: int, width: int) -> int:
+    """Largest squared pixel distance within 0.75 % of the diagonal: 20 (4.47 px) at 360x480."""
+    return 9 * (height * height + width * width) // 160_000
+
+
+def boundary_counts(prediction: np.ndarray, target: np.ndarray, classes: int, void: int) -> np.ndarray:
+    """Boundary pixels per class, (classes, 4) int64, columns as in `COUNTS`, for two (H, W) masks of class ids."""
+    labelled = target != void
+    edges = [boundaries(mask) & labelled for mask in (prediction, target)]
+    limit = squared_tolerance(*target.shape)
+    counts = np.zeros((classes, 4), np.int64)
+    for column, (mask, edge, other, other_edge) in (
+        (0, (prediction, edges[0], target, edges[1])),
+        (2, (target, edges[1], prediction, edges[0])),
+    ):
+        ids = mask[edge]
+        counts[:, column] = np.bincount(ids, minlength=classes)
+        counts[:, column + 1] = np.bincount(ids[_near(other, other_edge, classes, limit, edge, ids)], minlength=classes)
+    return counts
+
+
+def _near(mask, edge, classes, squared_radius, where, ids):
+    """For the pixels `where`, whose classes are `ids`: is a boundary pixel of that class in `mask` close enough?"""
+    near = np.zeros(len(ids), bool)
+    for start in range(0, classes, 64):  # one bit per class
+        planes_here = min(classes - start, 64)
+        bits = next(kind for kind in UNSIGNED if np.iinfo(kind).bits >= planes_here)
+        here = edge & (mask >= start) & (mask < start + 64)
+        planes = np.zeros(mask.shape, bits)
+        planes[here] = np.left_shift(bits(1), (mask[here] - start).astype(bits))
+        mine = (ids >= start) & (ids < start + 64)
+        spread = dilate(planes, squared_radius)[where][mine]
+        near[mine] = np.right_shift(spread, (ids[mine] - start).astype(bits)) & bits(1)
+    return near
+
+
+def boundary_f_per_image(counts: np.ndarray) -> np.ndarray:
+    """Boundary F (...) in [0, 1] of each image from its `boundary_counts` (..., C, 4); NaN without any boundary."""
+    predicted, predicted_matched, target, target_matched = np.moveaxis(np.asarray(counts), -1, 0)
+    precision = np.nan_to_num(ratio(predicted_matched, predicted))
+    recall = np.nan_to_num(ratio(target_matched, target))
+    f_score = np.nan_to_num(ratio(2 * precision * recall, precision + recall))
+    return mean_of_defined(np.where(predicted + target > 0, f_score, np.nan))
+
+
+def boundary_f(counts: np.ndarray) -> float:
+    """Boundary F in [0, 1] of a split: the mean over images that have a boundary; NaN where none has."""
+    return float(mean_of_defined(boundary_f_per_image(counts)))
+
+
+def band_confusion_matrices(prediction: np.ndarray, target: np.ndarray, classes: int, void: int) -> np.ndarray:
+    """Confusion matrices (len(BAND_WIDTHS), classes, classes) int64 of the pixels close to a target boundary.
+
+    Band `r` holds the non-void pixels less than `r` px (Euclidean) away from a boundary pixel of the target, so `r`
+    pixels on each side; band 1 is the boundary pixels themselves. The bands are nested.
+    """
+    labelled = target != void
+    edge = (boundaries(target) & labelled).view(np.uint8)
+    depth = sum(dilate(edge, width * width - 1) for width in BAND_WIDTHS)  # len(BAND_WIDTHS) on the boundary itself
+    inside = np.flatnonzero((depth > 0) & labelled)
+    depth, prediction, target = (array.ravel()[inside] for array in (depth, prediction, target))
+    matrices = np.zeros((len(BAND_WIDTHS), classes, classes), np.int64)
+    for index in range(len(BAND_WIDTHS)):
+        chosen = depth >= len(BAND_WIDTHS) - index
+        pair = (torch.from_numpy(array[chosen]) for array in (prediction, target))
+        matrices[index] = confusion_matrix(*pair, classes, void)
+    return matrices
