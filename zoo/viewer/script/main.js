@@ -1,0 +1,124 @@
+// Start, and what happens when the page sends a new value: everything is updated in place.
+
+const find = (selector) => element.querySelector(selector);
+const findAll = (selector) => element.querySelectorAll(selector);
+
+/** Takes a new value from the page. Same photo: zoom, mode, cross-hair and hidden classes stay as they are. */
+function update() {
+  const value = props.value && props.value.photo && props.value.photo.src ? props.value : null;
+  state.value = value;
+  find(".empty").hidden = Boolean(value);
+  find(".body").hidden = !value;
+  if (!value) {
+    put(find(".empty"), text("empty"));
+    state.photo = null;
+    return;
+  }
+  const arrived = performance.now();
+  takePhoto(value.photo);
+  takePanels(value);
+  updateToolbar();
+  updateCards();
+  updateSwipe();
+  updateLegend();
+  showNotes(value.notes);
+  showReadings();
+  for (const panel of state.panels) loadPanel(panel, arrived);
+  layersChanged();
+}
+
+/** Shows another photo from the beginning: whole, without cross-hair, all classes. */
+function takePhoto({ src, width, height }) {
+  if (state.photo && state.photo.src === src && state.photo.width === width && state.photo.height === height) return;
+  const photo = { src, width, height, image: null };
+  Object.assign(state, { photo, cross: null, hidden: new Set(), view: { zoom: 1, x: width / 2, y: height / 2 } });
+  records.clear();
+  for (const card of cards.values()) {
+    removeStage(card.stage);
+    card.element.remove();
+  }
+  cards.clear();
+  const image = new Image();
+  image.src = src;
+  image
+    .decode()
+    .then(() => createImageBitmap(image, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" }))
+    .then((bitmap) => {
+      photo.image = bitmap;
+      redraw();
+    })
+    .catch(() => state.photo === photo && say(text("bad_photo")));
+}
+
+/** Fetches and decodes what the panel has got since the last value; reports on its own card. */
+async function loadPanel(panel, arrived) {
+  announce(panel);
+  const { mask, confidence, status } = panel.data;
+  if (status !== "done" || !mask) return;
+  const photo = state.photo;
+  try {
+    const ids = panel.url === mask ? panel.ids : await loadSamples(mask);
+    const certainty = panel.confidenceUrl === confidence ? panel.confidence : await loadSamples(confidence);
+    if (photo !== state.photo || panel.data.mask !== mask) return; // a newer value came meanwhile
+    const first = !panel.ids && ids;
+    Object.assign(panel, { ids, url: mask, confidence: certainty, confidenceUrl: confidence, error: "" });
+    if (first) waitingForPaint.push({ panel, arrived });
+  } catch (problem) {
+    if (photo !== state.photo) return;
+    panel.error = text("bad_mask", { reason: problem.message });
+  }
+  panelLoaded(panel);
+}
+
+async function loadSamples(url) {
+  if (!url) return null;
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  const { width, height, samples } = await decodePng(await response.arrayBuffer());
+  const { photo } = state;
+  if (width !== photo.width || height !== photo.height) {
+    throw new Error(text("mask_size", { width, height, photo: `${photo.width}x${photo.height}` }));
+  }
+  return samples;
+}
+
+function panelLoaded(panel) {
+  if (!cards.has(panel.key)) return;
+  updateCard(cards.get(panel.key));
+  if (panel.data.isTruth) updateLegend(); // its shares are counted from the mask
+  layersChanged();
+}
+
+const waitingForPaint = [];
+
+/** After each frame: read-outs that depend on painted layers, and the time from a mask's arrival to the screen. */
+function afterFrame() {
+  if (state.mode === "difference" || waitingForPaint.length) showReadings();
+  while (waitingForPaint.length) {
+    const { panel, arrived } = waitingForPaint.pop();
+    performance.measure("viewer:panel-on-screen", { start: arrived, detail: panel.key });
+  }
+}
+
+/** Tells screen readers once about each panel that finished or failed. */
+function announce(panel) {
+  const { status, title, name, milliseconds, message, isTruth } = panel.data;
+  if (panel.announced === status || isTruth) return;
+  panel.announced = status;
+  const parts = { title: title || name, message: message || "" };
+  if (status === "done" && isNumber(milliseconds)) say(text("finished", { ...parts, time: duration(milliseconds) }));
+  if (status === "failed") say(text("panel_failed", parts));
+}
+
+function showNotes(notes) {
+  const list = Array.isArray(notes) ? notes : [];
+  find(".notes").hidden = !list.length;
+  find(".notes").replaceChildren(...list.map((note) => make("li", {}, [String(note)])));
+}
+
+bindToolbar();
+listenToKeys();
+watchPageScroll();
+new ResizeObserver(layOut).observe(element);
+watch("value", update);
+update();
