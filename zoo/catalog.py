@@ -1,16 +1,28 @@
-"""Which checkpoints there are, and loading one of them by name.
+"""Which checkpoints there are, bundled and on the Hub, and loading one of them by name.
 
-Bundled checkpoints (`zoo/bundled/NAME/`) come first and never need a network. A folder that cannot be read is left out
-of the list and named in a warning, so that one broken checkpoint costs neither the others nor a silent gap.
+Bundled checkpoints (`zoo/bundled/NAME/`) come first and never need a network. Those on the Hub are merged in by a
+background thread and stored on disk, so that a page paints without waiting. A checkpoint that cannot be read is left
+out and named, so that one broken folder costs neither the others nor a silent gap.
 """
 
+import json
 import logging
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
+from zoo.download import Progress, load_repository, pull
 from zoo.fcn import FCN
+from zoo.hub import HubError, HubUnreachable, Listing, list_checkpoints, parse_repository, read_items
+from zoo.settings import HubSettings
 
 logger = logging.getLogger("zoo")
+
+LISTING_FORMAT = 1
 
 
 def scan(root: Path | None = None) -> tuple[list[CheckpointInfo], list[str]]:
@@ -24,6 +36,8 @@ def scan(root: Path | None = None) -> tuple[list[CheckpointInfo], list[str]]:
             info = read_info(folder, source="bundled")
             if info.name != folder.name:
                 raise CheckpointError(f"config.json names it {info.name!r}; folder and name must agree")
+            if not info.file_bytes:
+                raise CheckpointError("model.safetensors is missing")
             found.append(info)
         except (CheckpointError, OSError) as error:
             problems.append(f"Checkpoint {folder.name!r} is left out: {error}")
@@ -33,7 +47,7 @@ def scan(root: Path | None = None) -> tuple[list[CheckpointInfo], list[str]]:
 def catalog(root: Path | None = None, *, variant=None, loss=None, backbone=None, dataset=None) -> list[CheckpointInfo]:
     """Bundled checkpoints, filtered by the values given; a broken one is left out with a logged warning.
 
-    `backbone` matches the backbone's name ("vgg16_bn") or its label ("vgg16bn-w25").
+    `backbone` matches the backbone's name ("vgg16_bn") or its label ("vgg16bn-w25"). `Catalog` adds the Hub's.
     """
     found, problems = scan(root)
     for problem in problems:
@@ -41,7 +55,9 @@ def catalog(root: Path | None = None, *, variant=None, loss=None, backbone=None,
     return select(found, variant=variant, loss=loss, backbone=backbone, dataset=dataset)
 
 
-def select(checkpoints, *, variant=None, loss=None, backbone=None, dataset=None) -> list[CheckpointInfo]:
+def select(
+    checkpoints: Iterable[CheckpointInfo], *, variant=None, loss=None, backbone=None, dataset=None
+) -> list[CheckpointInfo]:
     """Those of `checkpoints` that have every value given; None leaves a property open."""
     wanted = {"variant": variant, "loss": loss, "dataset": dataset}
     return [
@@ -63,14 +79,217 @@ def find(name: str, root: Path | None = None) -> CheckpointInfo:
     raise CheckpointError(broken[0] if broken else f"no bundled checkpoint {name!r}; there are: {names}")
 
 
-def load(source: str | Path, *, revision: str | None = None, device: str = "cpu") -> FCN:
-    """The model of a bundled name or of a checkpoint folder, in eval mode on `device`.
+def load(source: str | Path, *, revision: str | None = None, device: str = "cpu", progress: Progress | None = None):
+    """The FCN of a bundled name, a checkpoint folder or OWNER/NAME on the Hub, in eval mode on `device`.
 
-    Raises CheckpointError when there is no such checkpoint or it is not sound.
+    A name that exists as a folder is that folder. `revision` (Hub only) is a branch, tag or commit; `progress(done,
+    total)` gets bytes while weights come down. Raises CheckpointError when it is not there or not sound.
     """
+    text = str(source)
+    folder = bundled_folder() / text if "/" not in text and "\\" not in text else Path(source)
+    if not folder.is_dir():
+        folder = Path(source)
+    if not folder.is_dir() and text.count("/") and not text.startswith((".", "/", "~")):
+        return load_repository(text, device=device, revision=revision, progress=progress)
     if revision is not None:
         raise CheckpointError(f"revision {revision!r}: only repositories on the Hub have revisions")
-    folder = Path(source)
-    if not folder.is_dir():
-        folder = Path(find(str(source)).location)
-    return load_folder(folder, device=device)
+    if not folder.is_dir() and text.count("/"):
+        raise CheckpointError(f"{text}: no such folder")
+    return load_folder(folder if folder.is_dir() else find(text).location, device=device)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The catalog at one moment. `checkpoints`: bundled first, then those of the Hub that are not the same weights.
+
+    hub: 'off' (no part of the Hub named), 'waiting' (first answer not there), 'listed' or 'failed' (the last attempt;
+    what is shown comes from an earlier one). listed_at: seconds since 1970 of the Hub's answer. reason: of a failure.
+    """
+
+    checkpoints: tuple[CheckpointInfo, ...]
+    problems: tuple[str, ...]
+    hub: str
+    listed_at: float | None = None
+    reason: str = ""
+    refreshing: bool = False
+
+    def age_seconds(self) -> float | None:
+        """Seconds since the Hub gave its list, None if it never did."""
+        return None if self.listed_at is None else max(0.0, time.time() - self.listed_at)
+
+    def note(self) -> str:
+        """State of the Hub's part in one English sentence for the page; empty when there is nothing to say."""
+        age = self.age_seconds()
+        when = "" if age is None else "just now" if age < 90 else f"{_duration(age)} ago"
+        if self.hub == "off":
+            return ""
+        if self.hub == "waiting":
+            return "Checkpoints on the Hub: asking."
+        if self.hub == "listed":
+            return f"Checkpoints on the Hub: listed {when}."
+        shown = f"shown as listed {when}" if when else "none shown"
+        return f"Checkpoints on the Hub: {shown}, the last request failed. {self.reason}"
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size or unit == "minutes":
+            return f"{seconds / size:.0f} {unit}"
+    raise AssertionError("unreachable")
+
+
+class Catalog:
+    """Bundled and Hub checkpoints for a page with several visitors; every method is safe to call from any thread.
+
+    `snapshot()` answers at once, `refresh()` asks the Hub in the background, `add()` brings in a repository that a
+    visitor names. Names: a bundled checkpoint goes by its name, one on the Hub by OWNER/NAME.
+    """
+
+    def __init__(self, settings: HubSettings | None = None, root: Path | None = None):
+        self.settings = settings or HubSettings.from_environment()
+        self._root = root
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._listing: Listing | None = None
+        self._reason: str | None = None
+        self._added: dict[str, CheckpointInfo] = {}
+        if self.settings.lists_hub:
+            self._listing = self._read_stored()
+
+    def snapshot(self) -> Snapshot:
+        """The catalog now, without waiting for anything but the bundled folders' small configurations."""
+        bundled, problems = scan(self._root)
+        with self._lock:
+            listing, reason, added = self._listing, self._reason, list(self._added.values())
+            refreshing = self._thread is not None
+        found = {info.sha256: info for info in bundled}
+        for info in (*(listing.checkpoints if listing else ()), *added):
+            found.setdefault(info.sha256, info)
+        problems += listing.problems if listing else ()
+        state = "failed" if reason else "listed" if listing else "waiting"
+        state = state if self.settings.lists_hub else "off"
+        listed_at = listing.listed_at if listing else None
+        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason or "", refreshing)
+
+    def find(self, name: str) -> CheckpointInfo:
+        """The checkpoint of that name; raises CheckpointError with the list of names."""
+        known = {name_of(info): info for info in self.snapshot().checkpoints}
+        if name not in known:
+            raise CheckpointError(f"no checkpoint {name!r}; there are: {', '.join(known) or 'none'}")
+        return known[name]
+
+    def load(self, name: str, *, device: str = "cpu", progress: Progress | None = None) -> FCN:
+        """The model of that name; of one on the Hub the listed commit, downloaded if it is not on disk."""
+        info = self.find(name)
+        if info.source != "hub":
+            return load_folder(info.location, device=device, info=info)
+        token = None if self._listed(info.location) else False
+        return load_repository(
+            info.location,
+            revision=info.revision,
+            device=device,
+            settings=self.settings,
+            progress=progress,
+            token=token,
+        )
+
+    def add(self, text: str, *, progress: Progress | None = None) -> CheckpointInfo:
+        """Download the repository that a visitor names, check it, and put it into the catalog until the process ends.
+
+        `text` is OWNER/NAME, OWNER/NAME@REVISION or the address of its page. The host's token is used only for
+        owners that the host listed, so that a visitor cannot reach the host's private repositories.
+        Raises HubError with the reason.
+        """
+        repository, revision = parse_repository(text, self.settings.endpoint)
+        listed = self._listed(repository)
+        if self.settings.visitors == "off":
+            raise HubError("Adding repositories is switched off on this page.")
+        if self.settings.visitors == "listed" and not listed:
+            raise HubError(f"{repository}: this page takes repositories of listed owners only")
+        _, info = pull(
+            repository,
+            revision=revision,
+            settings=self.settings,
+            progress=progress,
+            token=None if listed else False,
+        )
+        with self._lock:
+            self._added[repository] = info
+        return info
+
+    def _listed(self, repository: str) -> bool:
+        names = {parse_repository(name)[0] for name in self.settings.repos}
+        with self._lock:
+            names |= {item["id"] for item in self._listing.items} if self._listing else set()
+        return repository in names or repository.split("/")[0] in self.settings.authors
+
+    def refresh(self, *, force: bool = False, wait: float = 0.0) -> Snapshot:
+        """Ask the Hub in a background thread, unless the listing is fresh (`force` asks anyway) or one is on its way.
+
+        Waits at most `wait` seconds for the answer, then gives the snapshot.
+        """
+        with self._lock:
+            age = time.time() - self._listing.listed_at if self._listing else None
+            fresh = age is not None and 0 <= age < self.settings.fresh_seconds and self._reason is None
+            if self.settings.lists_hub and self._thread is None and (force or not fresh):
+                self._thread = threading.Thread(target=self._ask, daemon=True, name="zoo-listing")
+                self._thread.start()
+            thread = self._thread
+        if thread is not None and wait > 0:
+            thread.join(wait)
+        return self.snapshot()
+
+    def _ask(self) -> None:
+        listing, reason = None, None
+        try:
+            listing = list_checkpoints(self.settings)
+            self._store(listing)
+        except HubUnreachable as error:
+            reason = f"{error}."
+        except Exception as error:  # a page without its Hub part must say why rather than wait for ever
+            logger.exception("Listing the Hub failed")
+            reason = f"Unexpected answer: {error}."
+        with self._lock:
+            self._listing = listing or self._listing
+            self._reason = reason
+            self._thread = None
+
+    @property
+    def _path(self) -> Path:
+        return self.settings.cache / "listing.json"
+
+    def _source(self) -> dict:
+        settings = self.settings
+        named = {"authors": settings.authors, "repos": settings.repos, "collections": settings.collections}
+        return {"endpoint": settings.endpoint} | {name: list(values) for name, values in named.items()}
+
+    def _store(self, listing: Listing) -> None:
+        document = {"format": LISTING_FORMAT, "source": self._source(), "listed_at": listing.listed_at}
+        document |= {"items": list(listing.items), "problems": list(listing.problems)}
+        temporary = self._path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(json.dumps(document), encoding="utf-8")
+            os.replace(temporary, self._path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            logger.warning("The list of checkpoints on the Hub could not be stored: %s", error)
+
+    def _read_stored(self) -> Listing | None:
+        try:
+            document = json.loads(self._path.read_text(encoding="utf-8"))
+            if document["format"] != LISTING_FORMAT or document["source"] != self._source():
+                return None
+            return read_items(document["items"], document["problems"], float(document["listed_at"]))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning(
+                "The stored list of checkpoints on the Hub is not readable and is asked for again: %s", error
+            )
+            return None
+
+
+def name_of(info: CheckpointInfo) -> str:
+    """The name by which a catalog knows a checkpoint: OWNER/NAME on the Hub, its own name elsewhere."""
+    return info.location if info.source == "hub" else info.name

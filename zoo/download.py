@@ -1,0 +1,262 @@
+"""One checkpoint from the Hub to a folder on disk, checked before it costs anything and again before it counts.
+
+Order: revision resolved to a commit, names and sizes from the listing of files, `config.json` read and validated,
+weights streamed under the size limit while their sha256 is taken, shapes compared. Everything lands in a temporary
+folder that becomes `CACHE/checkpoints/OWNER--NAME/COMMIT` in one step, or disappears.
+"""
+
+import contextlib
+import hashlib
+import logging
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+import torch
+
+from zoo.checkpoint import (
+    CONFIG_FILE,
+    MAXIMUM_CONFIG_BYTES,
+    WEIGHTS_FILE,
+    CheckpointError,
+    CheckpointInfo,
+    compare_shapes,
+    load_folder,
+    read_info,
+    safetensors_shapes,
+)
+from zoo.fcn import FCN
+from zoo.hub import (
+    HubError,
+    HubUnreachable,
+    Watch,
+    check_text,
+    commit,
+    file_address,
+    get_json,
+    model_address,
+    parse_repository,
+    stream,
+    within,
+)
+from zoo.settings import HubSettings
+
+logger = logging.getLogger("zoo")
+
+# Besides configuration and weights; anything else in a repository is left where it is.
+COMPANIONS = re.compile(r"README\.md|LICENSE|training_args\.json|metrics\.jsonl|\.eval_results/[\w.-]+\.yaml", re.ASCII)
+MAXIMUM_COMPANION_BYTES = 4_000_000
+MAXIMUM_COMPANIONS = 20
+COMMIT = re.compile(r"[0-9a-f]{40}")
+
+Progress = Callable[[int, int], None]
+
+_locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def amount(done: int, total: int) -> str:
+    """'41 of 58 MB', or in kB below one megabyte."""
+    unit, name = (1_000_000, "MB") if total >= 1_000_000 else (1_000, "kB")
+    return f"{done / unit:.0f} of {total / unit:.0f} {name}"
+
+
+def pull(
+    repository: str,
+    *,
+    revision: str | None = None,
+    settings: HubSettings | None = None,
+    progress: Progress | None = None,
+    token: str | bool | None = None,
+    companions: bool = False,
+) -> tuple[Path, CheckpointInfo]:
+    """The folder of a checkpoint on the Hub, downloaded unless it is there, and its CheckpointInfo.
+
+    `repository` is OWNER/NAME, OWNER/NAME@REVISION or the address of its page; `progress(done, total)` gets bytes of
+    weights; token False asks without one; `companions` adds card, results and training records. A downloaded copy
+    of the revision serves when the Hub is away. Raises HubError with the reason, and leaves nothing on disk.
+    """
+    settings = settings or HubSettings.from_environment()
+    repository, named = parse_repository(repository, settings.endpoint)
+    if revision and named and revision != named:
+        raise HubError(f"{repository}: two revisions, {named!r} and {revision!r}; name one")
+    revision = revision or named
+    lock = _locks[repository]
+    if not lock.acquire(timeout=settings.pull_seconds):
+        raise HubUnreachable(f"{repository}: another download of it is not finished")
+    try:
+        folder, sha = _resolve(repository, revision, settings, token, progress, companions)
+        return folder, read_info(folder, source="hub", location=repository, revision=sha)
+    finally:
+        lock.release()
+
+
+def load_repository(repository: str, *, device: str | torch.device = "cpu", **options) -> FCN:
+    """The model of a checkpoint on the Hub in eval mode on `device`; `options` are those of `pull`."""
+    folder, info = pull(repository, **options)
+    return load_folder(folder, device=device, info=info)
+
+
+def _resolve(repository, revision, settings, token, progress, companions) -> tuple[Path, str]:
+    home = settings.cache / "checkpoints" / repository.replace("/", "--")
+    reference = home / "revisions" / quote(revision or "main", safe="")
+    if revision and COMMIT.fullmatch(revision) and _complete(home / revision, companions):
+        return _used(home / revision), revision
+    home.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".download-", dir=home))
+
+    def work(watch: Watch) -> tuple[Path, str]:
+        query = [("blobs", "true")]
+        address = model_address(repository, revision)
+        model = get_json(address, settings, watch, subject=repository, token=token, query=query)
+        sha = commit(model, repository)
+        if not _complete(home / sha, companions):
+            _fetch(repository, sha, model, staging, settings, watch, token, progress, companions)
+        return home / sha, sha
+
+    try:
+        folder, sha = within(work, quiet=settings.answer_seconds, total=settings.pull_seconds, subject=repository)
+        if not _complete(folder, companions):
+            _replace_folder(staging, folder)
+        reference.parent.mkdir(exist_ok=True)
+        reference.write_text(sha, encoding="ascii")
+    except HubUnreachable as error:
+        sha = reference.read_text(encoding="ascii") if reference.is_file() else ""
+        if not COMMIT.fullmatch(sha) or not _complete(home / sha, False):
+            raise
+        logger.warning("%s. The copy of commit %s on disk is used.", error, sha[:7])
+        folder = home / sha
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        for empty in (home, home.parent):
+            with contextlib.suppress(OSError):
+                empty.rmdir()
+    _used(folder)
+    remove_excess(settings, keep=folder)
+    return folder, sha
+
+
+def _complete(folder: Path, companions: bool) -> bool:
+    return (folder / WEIGHTS_FILE).is_file() and (not companions or (folder / ".companions").is_file())
+
+
+def _replace_folder(staging: Path, folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
+    try:
+        os.replace(staging, folder)
+    except OSError:  # another process was faster with the same commit
+        if not _complete(folder, False):
+            raise
+
+
+def _used(folder: Path) -> Path:
+    os.utime(folder)
+    return folder
+
+
+def _fetch(repository, sha, model, staging, settings, watch, token, progress, companions) -> None:
+    files = _files(repository, model)
+    limit = int(settings.file_megabytes * 1e6)
+    size = files[WEIGHTS_FILE].get("size")
+    if isinstance(size, int) and size > limit:
+        message = f"{WEIGHTS_FILE} is {size / 1e6:,.0f} MB, the limit here is {settings.file_megabytes:,.0f} MB"
+        raise HubError(f"{repository}: {message}")
+    total = size if isinstance(size, int) else 0
+
+    def save(name: str, maximum: int, report: Progress | None = None) -> str:
+        address, subject = file_address(repository, sha, name), f"{repository}: {name}"
+        digest, done = hashlib.sha256(), 0
+        with open(staging / name, "wb") as file:
+            for chunk in stream(address, settings, watch, subject=subject, limit=maximum, token=token):
+                file.write(chunk)
+                digest.update(chunk)
+                done += len(chunk)
+                if report:
+                    report(done, max(done, total))
+        return digest.hexdigest()
+
+    save(CONFIG_FILE, MAXIMUM_CONFIG_BYTES)
+    info = _named(repository, lambda: read_info(staging))
+    _named(repository, lambda: check_text(info))
+    expected = _expected_shapes(info)
+    _check_size(repository, expected, total)
+    stored = (files[WEIGHTS_FILE].get("lfs") or {}).get("sha256")
+    if stored is not None and stored != info.sha256:
+        raise HubError(f"{repository}: {CONFIG_FILE} names other weights than the {WEIGHTS_FILE} beside it")
+    if save(WEIGHTS_FILE, min(limit, total or limit), progress) != info.sha256:
+        raise HubError(f"{repository}: {WEIGHTS_FILE} arrived damaged, its sha256 is not the one in {CONFIG_FILE}")
+    path = staging / WEIGHTS_FILE
+    _named(repository, lambda: compare_shapes(expected, safetensors_shapes(path), Path(WEIGHTS_FILE)))
+    if companions:
+        (staging / ".eval_results").mkdir()
+        for name in [name for name in files if COMPANIONS.fullmatch(name)][:MAXIMUM_COMPANIONS]:
+            save(name, MAXIMUM_COMPANION_BYTES)
+        (staging / ".companions").touch()
+
+
+def _files(repository: str, model: dict) -> dict[str, dict]:
+    """{name: entry} of a repository's files; refuses unsafe names and repositories without safe weights."""
+    entries = model.get("siblings")
+    entries = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    files = {str(entry.get("rfilename")): entry for entry in entries}
+    for name in files:
+        path = PurePosixPath(name.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or re.search(r"[\x00-\x1f]", name) or ":" in name:
+            raise HubError(f"{repository}: holds a file with the unsafe name {name[:80]!r}; refused")
+    if CONFIG_FILE not in files:
+        raise HubError(f"{repository}: no {CONFIG_FILE}; this is not one of our checkpoints")
+    if WEIGHTS_FILE not in files:
+        others = [name for name in files if name.endswith((".bin", ".pth", ".pt", ".pkl", ".ckpt", ".h5"))]
+        reason = f"; {others[0]} is not opened, it can run code" if others else ""
+        raise HubError(f"{repository}: no {WEIGHTS_FILE}{reason}")
+    return files
+
+
+def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return {key: tuple(value.shape) for key, value in FCN(info.config).state_dict().items()}
+
+
+def _check_size(repository: str, expected: dict, total: int) -> None:
+    """Refuse a weights file that cannot hold the described network, before it is downloaded."""
+    numbers = sum(int(torch.Size(shape).numel()) for shape in expected.values())
+    if total and not 2 * numbers <= total <= 8 * numbers + 10_000_000:
+        message = f"{WEIGHTS_FILE} is {total / 1e6:,.1f} MB, but {CONFIG_FILE} describes {numbers / 1e6:,.1f} M numbers"
+        raise HubError(f"{repository}: {message}")
+
+
+def _named(repository: str, check: Callable):
+    """The value of `check()`; its CheckpointError comes out under the repository's name, without a local path."""
+    try:
+        return check()
+    except HubError:
+        raise
+    except CheckpointError as error:
+        text = re.sub(r"^/\S*/(config\.json|model\.safetensors)", r"\1", str(error))
+        raise HubError(f"{repository}: {text}") from None
+
+
+def remove_excess(settings: HubSettings, keep: Path | None = None) -> list[Path]:
+    """Remove downloads, least recently used first, until they fit the cache limit; returns the removed folders."""
+    home = settings.cache / "checkpoints"
+    for staging in home.glob("*/.download-*"):
+        if time.time() - staging.stat().st_mtime > settings.pull_seconds + 3600:
+            shutil.rmtree(staging, ignore_errors=True)
+    folders = [folder for folder in home.glob("*/*") if COMMIT.fullmatch(folder.name)]
+    sizes = {folder: sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) for folder in folders}
+    removed = []
+    for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime):
+        if sum(sizes.values()) <= settings.cache_megabytes * 1e6:
+            break
+        if folder != keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            sizes.pop(folder)
+            removed.append(folder)
+    return removed

@@ -1,0 +1,325 @@
+"""The Hugging Face Hub, read within time and size limits: requests, and the list of checkpoints there.
+
+`huggingface_hub`'s own readers (`list_models`, `model_info`, `whoami`, `snapshot_download`) retry for 23 s on a refused
+connection and wait for ever on one that swallows packets. The requests here go through the same client session, once,
+in a thread that the caller stops waiting for, so that a Hub that is away costs seconds and says why.
+"""
+
+import contextvars
+import json
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from huggingface_hub import constants, get_token
+from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub.utils import get_session, httpx
+
+from zoo.checkpoint import CONFIG_FILE, MAXIMUM_CONFIG_BYTES, CheckpointError, CheckpointInfo, parse_config
+from zoo.settings import TAG, HubSettings
+
+MAXIMUM_ANSWER_BYTES = 16_000_000
+BYTES_PER_DTYPE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
+EXPANDED = ("cardData", "config", "sha", "lastModified", "tags", "siblings", "safetensors", "evalResults")
+
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_REVISION = re.compile(r"[\w.][\w./-]{0,200}", re.ASCII)
+_MARKUP = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+class HubError(CheckpointError):
+    """The Hub, or a repository on it, did not give what was asked for; the message says what and why."""
+
+
+class HubNotFound(HubError):
+    """No such repository, revision or file, or none that this token may see."""
+
+
+class HubUnreachable(HubError):
+    """No answer from the Hub: no network, refused, too slow, offline mode or an error on the Hub's side."""
+
+
+def parse_repository(text: str, endpoint: str = constants.ENDPOINT) -> tuple[str, str | None]:
+    """('OWNER/NAME', revision or None) from 'OWNER/NAME', 'OWNER/NAME@REVISION' or the address of its page.
+
+    Raises HubError when the text names no repository.
+    """
+    name = text.strip()
+    for prefix in (endpoint.rstrip("/") + "/", "https://huggingface.co/", "https://hf.co/", "hf-hub:"):
+        name = name.removeprefix(prefix)
+    name, _, revision = name.partition("@")
+    parts = name.rstrip("/").split("/")
+    if len(parts) > 3 and parts[2] == "tree" and not revision:
+        name, revision = "/".join(parts[:2]), "/".join(parts[3:])
+    name = name.rstrip("/")
+    if not _REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
+        raise HubError(f"{text.strip()[:120]!r} does not name a repository; write OWNER/NAME")
+    if revision and (not _REVISION.fullmatch(revision) or ".." in revision):
+        raise HubError(f"{revision[:120]!r} is not a revision; write a branch, a tag or a commit")
+    return name, revision or None
+
+
+class Watch:
+    """Signs of life of one operation: the worker calls `alive`, the waiting side reads how long ago that was."""
+
+    def __init__(self):
+        self.cancelled = False
+        self._last = time.monotonic()
+
+    def alive(self) -> None:
+        """Note that something arrived; raises HubUnreachable when nobody waits any more."""
+        if self.cancelled:
+            raise HubUnreachable("given up")
+        self._last = time.monotonic()
+
+    def quiet_seconds(self) -> float:
+        return time.monotonic() - self._last
+
+
+def within(work: Callable[[Watch], Any], *, quiet: float, total: float, subject: str) -> Any:
+    """`work(watch)` in a thread; HubUnreachable after `quiet` seconds without a sign of life or `total` seconds.
+
+    A thread, because name resolution and a server that sends a byte now and then get past every socket time-out.
+    The thread is left behind when time is up and ends at its next sign of life.
+    """
+    watch, done, outcome = Watch(), threading.Event(), {}
+
+    def run():
+        try:
+            outcome["value"] = work(watch)
+        except BaseException as error:  # handed to the waiting side
+            outcome["error"] = error
+        finally:
+            done.set()
+
+    end = time.monotonic() + total
+    threading.Thread(target=contextvars.copy_context().run, args=(run,), daemon=True, name="zoo-hub").start()
+    while not done.wait(0.02 if quiet < 1 else 0.2):
+        if watch.quiet_seconds() > quiet:
+            watch.cancelled = True
+            raise HubUnreachable(f"{subject}: the Hub has not answered for {quiet:.0f} s; try again later")
+        if time.monotonic() > end:
+            watch.cancelled = True
+            raise HubUnreachable(f"{subject}: not finished after {total:.0f} s; try again later")
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["value"]
+
+
+def stream(address: str, settings: HubSettings, watch: Watch, *, subject: str, limit: int, token=None, query=()):
+    """Yield the chunks of one answer. Raises HubError, also when more than `limit` bytes arrive.
+
+    token: None uses the standard places (HF_TOKEN, the stored login), False none at all.
+    """
+    token = get_token() if token is None else token
+    headers = {"user-agent": TAG, "accept-encoding": "identity"}
+    if token:
+        headers["authorization"] = f"Bearer {token}"
+    seconds = settings.answer_seconds
+    # A little above `quiet` of the watching side, whose message is the better one.
+    timeout = httpx.Timeout(seconds + 1, connect=seconds)
+    received = 0
+    try:
+        with get_session().stream(
+            "GET", settings.endpoint.rstrip("/") + address, params=list(query), headers=headers, timeout=timeout
+        ) as response:
+            watch.alive()
+            if response.status_code != 200:
+                raise _refusal(response, subject)
+            for chunk in response.iter_bytes():
+                watch.alive()
+                received += len(chunk)
+                if received > limit:
+                    raise HubError(f"{subject}: larger than {limit:,} bytes; not downloaded")
+                yield chunk
+    except OfflineModeIsEnabled:
+        raise HubUnreachable(f"{subject}: offline mode is on (HF_HUB_OFFLINE)") from None
+    except httpx.TooManyRedirects:
+        raise HubError(f"{subject}: the address redirects in a circle") from None
+    except httpx.TimeoutException:
+        raise HubUnreachable(f"{subject}: the Hub has not answered for {seconds:.0f} s; try again later") from None
+    except httpx.RemoteProtocolError:
+        raise HubUnreachable(f"{subject}: the connection broke off after {received:,} bytes; try again") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise HubUnreachable(f"{subject}: no connection to the Hub ({error})") from None
+
+
+def _refusal(response, subject: str) -> HubError:
+    code, status = response.headers.get("X-Error-Code"), response.status_code
+    if code == "GatedRepo":
+        return HubError(f"{subject}: gated; ask for access on its page and log in with a token")
+    if code == "RevisionNotFound":
+        return HubNotFound(f"{subject}: no such revision")
+    if code == "EntryNotFound":
+        return HubNotFound(f"{subject}: no such file")
+    if status in (401, 403, 404):
+        return HubNotFound(f"{subject}: not found, or private and this token has no access (status {status})")
+    if status == 429:
+        wait = response.headers.get("Retry-After", "")
+        again = f"in {wait} s" if wait.isdigit() else "in a few minutes"
+        return HubUnreachable(f"{subject}: the Hub limits the number of requests; try again {again}")
+    return HubUnreachable(f"{subject}: the Hub answered with status {status}; try again later")
+
+
+def get_json(address: str, settings: HubSettings, watch: Watch, *, subject: str, token=None, query=(), limit=None):
+    """The JSON value of one answer, at most `limit` (default 16 million) bytes long."""
+    limit = limit or MAXIMUM_ANSWER_BYTES
+    answer = b"".join(stream(address, settings, watch, subject=subject, limit=limit, token=token, query=query))
+    try:
+        return json.loads(answer)
+    except (ValueError, RecursionError):
+        raise HubUnreachable(f"{subject}: the answer is not JSON; is {settings.endpoint} a Hub?") from None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Checkpoints on the Hub as they were at `listed_at` (seconds since 1970), and a message per one left out.
+
+    items: {'id', 'sha', 'config', 'file_bytes'} as stored on disk; `checkpoints` is read from them.
+    """
+
+    checkpoints: tuple[CheckpointInfo, ...]
+    problems: tuple[str, ...]
+    listed_at: float
+    items: tuple[dict, ...] = ()
+
+
+def list_checkpoints(settings: HubSettings) -> Listing:
+    """Ask the Hub for the checkpoints that the settings name: one request per author, repository and collection.
+
+    Raises HubUnreachable when the Hub cannot be asked. A repository that is not a sound checkpoint becomes a problem.
+    """
+    return within(
+        lambda watch: _list(settings, watch),
+        quiet=settings.answer_seconds,
+        total=settings.list_seconds,
+        subject="List of checkpoints",
+    )
+
+
+def _list(settings: HubSettings, watch: Watch) -> Listing:
+    found, problems = {}, []
+    expand = [("expand", name) for name in EXPANDED]
+    for author in settings.authors:
+        query = [("filter", TAG), ("limit", str(settings.limit)), *expand]
+        query += [] if author == "*" else [("author", author)]
+        try:
+            answer = get_json("/api/models", settings, watch, subject=f"Models of {author}", query=query)
+        except HubUnreachable:
+            raise
+        except HubError as error:
+            problems.append(f"{error}.")
+            continue
+        models = [model for model in answer if isinstance(model, dict)] if isinstance(answer, list) else []
+        found |= {str(model.get("id")): model for model in models[: settings.limit]}
+        if len(models) >= settings.limit:
+            problems.append(f"Models of {author}: only the first {settings.limit} are shown.")
+    for name in [*settings.repos, *_collected(settings, watch, problems)]:
+        repository, revision = parse_repository(name, settings.endpoint)
+        try:
+            found[repository] = get_json(
+                model_address(repository, revision), settings, watch, subject=repository, query=expand
+            )
+        except HubUnreachable:
+            raise
+        except HubError as error:
+            problems.append(f"{error}.")
+    items = []
+    for repository, model in found.items():
+        try:
+            items.append(_item(repository, model, settings, watch))
+        except HubUnreachable:
+            raise
+        except CheckpointError as error:
+            problems.append(f"{repository[:200]!r} is left out: {error}")
+    return read_items(items, problems, time.time())
+
+
+def _collected(settings: HubSettings, watch: Watch, problems: list[str]) -> list[str]:
+    names = []
+    for slug in settings.collections:
+        try:
+            answer = get_json(f"/api/collections/{quote(slug)}", settings, watch, subject=f"Collection {slug}")
+        except HubUnreachable:
+            raise
+        except HubError as error:
+            problems.append(f"{error}.")
+            continue
+        entries = answer.get("items", []) if isinstance(answer, dict) else []
+        names += [str(entry.get("id")) for entry in entries if isinstance(entry, dict) and entry.get("type") == "model"]
+    return names[: settings.limit]
+
+
+def _item(repository: str, model: dict, settings: HubSettings, watch: Watch) -> dict:
+    parse_repository(repository)
+    sha = commit(model, repository)
+    config = model.get("config")
+    # The Hub may shorten `config` to the fields that it knows; then the file itself is asked for.
+    if not isinstance(config, dict) or not {"model_args", "weights", "id2label"} <= config.keys():
+        address = file_address(repository, sha, CONFIG_FILE)
+        chunks = stream(address, settings, watch, subject=repository, limit=MAXIMUM_CONFIG_BYTES)
+        text = b"".join(chunks)
+        try:
+            config = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{CONFIG_FILE}: not valid JSON ({error})") from None
+    counts = (model.get("safetensors") or {}).get("parameters") or {}
+    try:
+        size = sum(int(count) * BYTES_PER_DTYPE[kind] for kind, count in counts.items())
+    except (KeyError, ValueError, TypeError, AttributeError):
+        size = 0
+    item = {"id": repository, "sha": sha, "config": config, "file_bytes": size}
+    read_item(item)
+    return item
+
+
+def read_item(item: dict) -> CheckpointInfo:
+    """The CheckpointInfo of one listed item; raises CheckpointError naming the field that is wrong."""
+    info = parse_config(
+        item["config"], source="hub", location=item["id"], revision=item["sha"], file_bytes=item["file_bytes"]
+    )
+    check_text(info)
+    return info
+
+
+def read_items(items: list[dict], problems: list[str], listed_at: float) -> Listing:
+    """A Listing from items, leaving out those that do not read as checkpoints."""
+    checkpoints, sound, problems = [], [], list(problems)
+    for item in items:
+        try:
+            checkpoints.append(read_item(item))
+            sound.append(item)
+        except (CheckpointError, KeyError, TypeError) as error:
+            problems.append(f"A listed repository is left out: {error}")
+    return Listing(tuple(checkpoints), tuple(problems), listed_at, tuple(sound))
+
+
+def check_text(info: CheckpointInfo) -> None:
+    """Raise CheckpointError if a text that pages show holds markup or control characters."""
+    texts = {"id2label": info.labels.classes, "training.dataset": (info.dataset, info.labels.title)}
+    for name, values in (texts | {"training.loss": (info.loss,)}).items():
+        for value in values:
+            if _MARKUP.search(value) or len(value) > 200:
+                raise CheckpointError(f"{name}: {value[:60]!r} holds markup or control characters, or is too long")
+
+
+def commit(model: dict, subject: str) -> str:
+    """The 40 hexadecimal digits of the commit that an answer about a repository names."""
+    sha = model.get("sha") if isinstance(model, dict) else None
+    if not isinstance(sha, str) or not re.fullmatch(r"[0-9a-f]{40}", sha):
+        raise HubError(f"{subject}: the Hub names no commit for it")
+    return sha
+
+
+def model_address(repository: str, revision: str | None) -> str:
+    """Path on the Hub of what it knows about a model repository."""
+    return f"/api/models/{repository}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
+
+
+def file_address(repository: str, revision: str, name: str) -> str:
+    """Path on the Hub of a file in a model repository."""
+    return f"/{repository}/resolve/{quote(revision, safe='')}/{quote(name)}"
