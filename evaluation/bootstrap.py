@@ -7,6 +7,7 @@ product turns per-image counts into the counts of all resamples.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from evaluation.metrics import class_iou, mean_of_defined, ratio, totals
 RESAMPLES = 10_000
 BLOCK = 10  # frames
 LEVEL = 0.95
+SCORES = ("pixel_accuracy", "mean_accuracy", "miou", "frequency_weighted_iou", "dice")
 _CHUNK = 4_000_000  # weights held in memory at once
 
 
@@ -63,11 +65,8 @@ def resample(
     step = max(1, _CHUNK // images)
     for start in range(0, resamples, step):
         size = min(step, resamples - start)
-        if block:
-            weights = block_weights(sequences, block, size, generator)
-        else:
-            weights = image_weights(images, size, generator)
-        parts.append(statistic(weights))
+        draw = partial(block_weights, sequences, block) if block else partial(image_weights, images)
+        parts.append(statistic(draw(size, generator)))
     return np.concatenate(parts)
 
 
@@ -80,7 +79,7 @@ def interval(samples: np.ndarray, level: float = LEVEL) -> np.ndarray:
 
 
 def score_statistic(matrices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Statistic of per-image matrices (n, C, C): pixel accuracy, mean accuracy, mIoU, fwIoU, Dice, then C class IoUs."""
+    """Statistic of per-image matrices (n, C, C): the five figures of `SCORES`, then the C class IoUs."""
     counts = totals(matrices)  # (n, 3, C)
     flat = counts.reshape(len(counts), -1).astype(float)
 
@@ -116,7 +115,7 @@ def boundary_statistic(counts: np.ndarray) -> Callable[[np.ndarray], np.ndarray]
 
 
 def both_intervals(sequences, statistic, *, block=BLOCK, resamples=RESAMPLES, seed=0) -> dict[str, np.ndarray]:
-    """Intervals (2, ...) by "images" and, for video (sequence names not all empty), by "blocks"; "shown" is the wider."""
+    """Intervals (2, ...) by "images" and, for video (sequences have names), by "blocks"; "shown" is the wider."""
     found = {"images": interval(resample(sequences, statistic, resamples=resamples, seed=seed))}
     if any(sequences):
         found["blocks"] = interval(resample(sequences, statistic, block=block, resamples=resamples, seed=seed))

@@ -1,10 +1,10 @@
 """How well a mask follows label boundaries: SegNet's boundary F score and confusion matrices inside trimap bands.
 
 A boundary pixel of class c is a pixel of c with a 4-neighbour that is not c. As in SegNet's script, a class has a
-boundary against void too; pixels whose target is void are dropped from both masks. Boundary F (Csurka et al. 2013; SegNet, PAMI 2017,
-`computeBFmeasure.m`): a boundary pixel is matched when the other mask has a boundary pixel of the same class within
-0.75 % of the image's diagonal; F per class, averaged over the classes with a boundary in target or prediction, then
-over images. SegNet's script pairs pixels one to one, this one by distance alone, as Csurka et al. do.
+boundary against void too; pixels whose target is void are dropped from both masks. Boundary F (Csurka et al. 2013;
+SegNet, PAMI 2017, `computeBFmeasure.m`): a boundary pixel is matched when the other mask has a boundary pixel of the
+same class within 0.75 % of the image's diagonal; F per class, averaged over the classes with a boundary in target or
+prediction, then over images. SegNet's script pairs pixels one to one, this one by distance alone, as Csurka et al. do.
 
 Everything is whole-array integer arithmetic on numpy arrays, which leaves the interpreter free for the forward pass:
 all classes are dilated at once, one bit each, by disks whose squared radius is an integer, so no rounding decides.

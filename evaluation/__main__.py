@@ -1,0 +1,164 @@
+"""`python -m evaluation CHECKPOINT --dataset camvid --data DIR --split val`: measure checkpoints, write result files.
+
+CHECKPOINT is a bundled name, a checkpoint folder, 'owner/repository' on the Hub or 'torchvision:fcn_resnet50'; several
+may follow one another, and --all-bundled adds those that ship with the repository.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+
+from evaluation.bootstrap import BLOCK, RESAMPLES
+from evaluation.cost import measure_cost
+from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.evaluate import PRECISIONS, EvaluationError, evaluate
+from evaluation.provenance import command_line, dataset_facts, environment, protocol
+from evaluation.results import read_document, write_result
+from evaluation.sources import Source, open_source
+from zoo.catalog import catalog
+from zoo.checkpoint import CheckpointError
+
+
+def option(default, text: str, **extra):
+    """A dataclass field that becomes a command-line flag."""
+    return field(default=default, metadata={"help": text, **extra})
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of one evaluation run; each field is a flag of the command."""
+
+    dataset: str = option("camvid", "dataset name: camvid, or folder for images/ masks/ classes.txt")
+    data: str = option("", "folder that holds the dataset (required)", metavar="DIR")
+    split: str = option("val", "split to measure")
+    revision: str = option("", "commit, branch or tag of a checkpoint on the Hub")
+    device: str = option("cpu", "cpu, cuda or cuda:0")
+    precision: str = option("fp32", "precision of the forward pass", choices=PRECISIONS)
+    batch_size: int = option(1, "images read together; on a GPU also run together")
+    workers: int = option(1, "threads that read images and count")
+    threads: int = option(0, "CPU threads of the forward pass; 0 leaves torch's choice")
+    passes: int = option(20, "forward passes whose median time is reported")
+    resamples: int = option(RESAMPLES, "bootstrap resamples of the 95 %% intervals")
+    block: int = option(BLOCK, "frames in a block of the block bootstrap")
+    out: str = option("evaluation/results", "folder for the result files", metavar="DIR")
+    report: str = option("", "also write an HTML report with overlays into this folder", metavar="DIR")
+    all_bundled: bool = option(False, "measure every bundled checkpoint of this dataset")
+
+
+def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
+    """Checkpoints and Options from the command line; exits with a message when they do not fit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT")
+    for item in fields(Options):
+        kind = {"action": "store_true"} if item.type is bool else {"type": item.type}
+        default = "" if item.default in ("", False) else f" (default: {item.default})"
+        settings = dict(item.metadata) | kind
+        settings["help"] += default
+        parser.add_argument(f"--{item.name.replace('_', '-')}", default=item.default, **settings)
+    parsed = vars(parser.parse_args(arguments))
+    checkpoints = parsed.pop("checkpoints")
+    options = Options(**parsed)
+    if not options.data:
+        parser.error("--data DIR is needed: the folder that holds the dataset")
+    if not checkpoints and not options.all_bundled:
+        parser.error("name a CHECKPOINT, or add --all-bundled")
+    for name in ("batch_size", "workers", "passes", "block"):
+        if getattr(options, name) < 1:
+            parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    if options.resamples < 100:
+        parser.error("--resamples must be at least 100")
+    return checkpoints, options
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 done, 1 with a message on standard error, 130 interrupted."""
+    checkpoints, options = parse(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    shared = int(os.environ.get("WORLD_SIZE", "1")) > 1  # started by torchrun
+    if shared:
+        distributed.init_process_group("gloo")
+    try:
+        dataset = open_dataset(options.dataset, options.data, options.split)
+        if options.all_bundled:
+            checkpoints = [*checkpoints, *(info.name for info in catalog(dataset=dataset.labels.name))]
+            if not checkpoints:
+                raise EvaluationError(f"no bundled checkpoint was trained on {dataset.labels.title}")
+        for text in checkpoints:
+            measure(text, dataset, options, shared=shared)
+    except (CheckpointError, DatasetError, EvaluationError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted; nothing half-written is left behind", file=sys.stderr)
+        return 130
+    finally:
+        if shared:
+            distributed.destroy_process_group()
+    return 0
+
+
+def measure(text: str, dataset: SegmentationDataset, options: Options, *, shared: bool = False) -> Path | None:
+    """Measure one checkpoint and write its result (only process 0 does, the others return None)."""
+    source = open_source(text, dataset.labels, revision=options.revision or None, device=options.device)
+    first = not shared or distributed.get_rank() == 0
+    if first:
+        print(f"{source.name} on {dataset.labels.title} {dataset.split}, {len(dataset)} images", file=sys.stderr)
+    counts, seconds = evaluate(
+        source.model,
+        dataset,
+        device=options.device,
+        precision=options.precision,
+        batch_size=options.batch_size,
+        workers=options.workers,
+        progress=True,
+        shared=shared,
+    )
+    if not first:
+        return None
+    height, width = dataset.image(0).shape[:2]
+    cost = measure_cost(source.model, height, width, precision=options.precision, repeats=options.passes)
+    document = {
+        "checkpoint": checkpoint_facts(source),
+        "dataset": dataset_facts(dataset),
+        "protocol": protocol(options),
+        "cost": cost | {"evaluation_seconds": seconds},
+        "environment": environment(command_line(text, options)),
+    }
+    path = write_result(options.out, counts, dataset.image_ids, dataset.sequences, document)
+    print_scores(path)
+    if options.report:
+        from evaluation.report import write_report  # matplotlib takes a second to import
+
+        print(write_report(path, source.model, dataset, options.report, device=options.device))
+    return path
+
+
+def checkpoint_facts(source: Source) -> dict:
+    """What the result says of the checkpoint."""
+    names = ("name", "variant", "backbone", "loss", "repository", "revision", "sha256", "file_bytes", "training")
+    return {"source": source.kind} | {name: getattr(source, name) for name in names}
+
+
+def print_scores(path: Path) -> None:
+    """The main figures of a result, and where it lies."""
+    document = read_document(path)
+    scores, interval = document["scores"], document["intervals"]["miou"]["shown"]
+    around = f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else ""
+    lines = {"mIoU": scores["miou"], "pixel accuracy": scores["pixel_accuracy"]}
+    lines |= {"mean accuracy": scores["mean_accuracy"], "boundary F": document["boundary"]["boundary_f"]}
+    for name, value in lines.items():
+        shown = "-" if value is None else f"{100 * value:6.2f} %"
+        print(f"{name:16}{shown}{around if name == 'mIoU' else ''}")
+    print(f"{'written':16}{path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
