@@ -1,0 +1,225 @@
+"""The leaderboard: rows from result files, ranked by intervals. `python -m evaluation.leaderboard --help`.
+
+Rank is 1 + the number of checkpoints, measured on the same images, whose mIoU interval lies wholly above: checkpoints
+that the data cannot tell apart share a rank. Figures from papers are listed apart and never ranked.
+"""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from evaluation import formats
+from evaluation.bootstrap import both_intervals, miou_statistic
+from evaluation.metrics import none_if_nan, scores
+from evaluation.results import Result, ResultError, read_result, verify
+from evaluation.table import published
+from zoo.catalog import scan
+
+logger = logging.getLogger("evaluation")
+
+
+def results_path() -> Path:
+    """The folder of the results that ship with the repository."""
+    return Path(__file__).parent / "results"
+
+
+def payload(results_folder: str | Path | None = None) -> dict:
+    """The leaderboard as JSON values: {"rows", "pairs", "published", "problems"}; metrics are fractions in [0, 1].
+
+    Rows are sorted by dataset, split, rank and mIoU. `pairs` holds the paired difference of mIoU of every two
+    checkpoints on the same images under "a|b@dataset/split", and under "a|b" where that names one split only.
+    A result that cannot be read is left out, logged as a warning and named in `problems`.
+    """
+    results, problems = read_results(results_folder)
+    for problem in problems:
+        logger.warning(problem)
+    bundled = {(info.name, info.sha256) for info in scan()[0]}
+    rows = [_row(result, bundled) for result in results]
+    rank(rows)
+    order = sorted(range(len(rows)), key=lambda index: _place(rows[index]))
+    rows, results = [rows[index] for index in order], [results[index] for index in order]
+    return {"rows": rows, "pairs": pairs(results), "published": published(), "problems": problems}
+
+
+def read_results(folder: str | Path | None = None) -> tuple[list[Result], list[str]]:
+    """All readable results of a folder (default: the shipped ones) and one message for each that is not."""
+    found, problems = [], []
+    for path in sorted((Path(folder) if folder else results_path()).glob("*.json")):
+        try:
+            found.append(read_result(path))
+        except ResultError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def _place(row: dict):
+    last = row["rank"] is None
+    return row["dataset"], row["split"], last, row["rank"] or 0, -(row["miou"] or 0), row["name"]
+
+
+def _row(result: Result, bundled: set[tuple[str, str]]) -> dict:
+    document = result.document
+    checkpoint, dataset, scored = document["checkpoint"], document["dataset"], document["scores"]
+    intervals, cost = document["intervals"], document["cost"]
+    timing = next((entry for entry in cost["timings"] if entry["kind"] == "cpu"), cost["timings"][0])
+    is_bundled = (checkpoint["name"], checkpoint["sha256"]) in bundled
+    training = checkpoint["training"]
+    return {
+        **{name: checkpoint[name] for name in ("name", "variant", "loss", "backbone", "repository", "revision")},
+        **{name: checkpoint[name] for name in ("sha256", "file_bytes", "training")},
+        "source": "bundled" if is_bundled else checkpoint["source"],
+        "recipe": training.get("recipe"),
+        "dataset": dataset["name"],
+        "split": dataset["split"],
+        "images": dataset["images"],
+        **{name: scored[name] for name in ("miou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")},
+        **{name: scored[name] for name in ("dice", "class_iou", "class_dice", "class_accuracy")},
+        "miou_interval": intervals["miou"]["shown"],
+        "intervals": intervals,
+        "boundary_f": document["boundary"]["boundary_f"],
+        "boundary_f_interval": intervals["boundary_f"]["shown"],
+        "trimap_miou": document["boundary"]["trimap_miou"],
+        "sequences": document["sequences"],
+        "calibration": document["calibration"],
+        **{name: cost[name] for name in ("parameters", "gmacs", "timings")},
+        **{name: timing[name] for name in ("milliseconds", "device", "precision", "peak_memory_bytes")},
+        "threads": timing.get("threads"),
+        "confusion_matrix": document["confusion_matrix"],
+        "classes": dataset["classes"],
+        **{name: document["environment"][name] for name in ("command", "git_commit", "versions", "date")},
+        "protocol": document["protocol"],
+    }
+
+
+def rank(rows: list[dict]) -> None:
+    """Set each row's "rank" among the rows of its dataset and split; None where it has no mIoU interval."""
+    for row in rows:
+        own = row["miou_interval"]
+        rivals = [other["miou_interval"] for other in rows if _images(other) == _images(row)]
+        row["rank"] = 1 + sum(rival[0] > own[1] for rival in rivals if rival) if own else None
+
+
+def _images(row: dict) -> tuple[str, str]:
+    return row["dataset"], row["split"]
+
+
+def pairs(results: list[Result]) -> dict[str, dict]:
+    """Difference of mIoU, first minus second, and its 95 % interval for every two results on the same images."""
+    groups: dict[tuple, list[Result]] = {}
+    for result in results:
+        document = result.document
+        dataset, bootstrap = document["dataset"], document["protocol"]["bootstrap"]
+        key = (dataset["name"], dataset["split"], result.image_ids, tuple(dataset["classes"]), *bootstrap.values())
+        groups.setdefault(key, []).append(result)
+    found, splits = {}, {}
+    for (dataset, split, *_), members in groups.items():
+        for names, pair in _group_pairs(members).items():
+            found[f"{names}@{dataset}/{split}"] = pair
+            splits.setdefault(names, []).append(pair)
+    return {names: pair[0] for names, pair in splits.items() if len(pair) == 1} | found
+
+
+def _group_pairs(members: list[Result]) -> dict[str, dict]:
+    if len(members) < 2:
+        return {}
+    bootstrap = members[0].document["protocol"]["bootstrap"]
+    statistics = [miou_statistic(result.counts.matrices) for result in members]
+    couples = list(combinations(range(len(members)), 2))
+
+    def statistic(weights):
+        samples = [one(weights) for one in statistics]
+        return np.stack([samples[first] - samples[second] for first, second in couples], axis=1)
+
+    shown = both_intervals(
+        members[0].sequences,
+        statistic,
+        block=bootstrap["block_frames"],
+        resamples=bootstrap["resamples"],
+        seed=bootstrap["seed"],
+    )["shown"]
+    mious = [scores(result.counts.matrices, tuple(result.document["dataset"]["classes"])).miou for result in members]
+    return {
+        f"{members[first].name}|{members[second].name}": {
+            "difference": none_if_nan(mious[first] - mious[second]),
+            "interval": None if np.isnan(shown[:, index]).any() else [float(value) for value in shown[:, index]],
+        }
+        for index, (first, second) in enumerate(couples)
+    }
+
+
+def verify_all(folder: str | Path | None = None) -> dict[Path, list[str]]:
+    """What is wrong with each result of a folder: figures recomputed, weights compared with the bundled ones."""
+    bundled = {info.name: info.sha256 for info in scan()[0]}
+    found = {}
+    for path in sorted((Path(folder) if folder else results_path()).glob("*.json")):
+        problems = verify(path)
+        if not problems:
+            checkpoint = json.loads(path.read_text(encoding="utf-8"))["checkpoint"]
+            expected = bundled.get(checkpoint["name"])
+            if expected not in (None, checkpoint["sha256"]):
+                problems = [f"{path}: measured other weights than the bundled {checkpoint['name']}; evaluate it again"]
+            elif expected is None and checkpoint["source"] == "bundled":
+                problems = [f"{path}: {checkpoint['name']} is not bundled any more; remove the result"]
+        found[path] = problems
+    return found
+
+
+def check_submission(path: str | Path) -> list[str]:
+    """What keeps a result file from being accepted in a pull request; each sentence says what to do."""
+    problems = verify(path)
+    if problems:
+        return problems
+    document = read_result(path).document
+    checkpoint = document["checkpoint"]
+    if checkpoint["source"] != "hub" or not re.fullmatch(r"[\w.-]+/[\w.-]+", checkpoint["repository"] or ""):
+        problems.append(
+            f"{path}: checkpoint.source is {checkpoint['source']!r}; publish the checkpoint with `python -m zoo push` "
+            "and evaluate it by its Hub id, so that others can get the same weights"
+        )
+    elif not re.fullmatch(r"[0-9a-f]{40}", checkpoint["revision"] or ""):
+        problems.append(f"{path}: checkpoint.revision is not a commit; evaluate it again from the Hub")
+    if not document["environment"]["git_commit"] or document["environment"]["git_commit"].endswith("+"):
+        problems.append(f"{path}: environment.git_commit is not a clean commit; evaluate again from a clean checkout")
+    return problems
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 fine, 1 when something is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m evaluation.leaderboard", description=__doc__)
+    commands = parser.add_subparsers(dest="action", metavar="verify | check FILE")
+    parser.add_argument("--format", choices=formats.FORMATS, default="table", help="how to print the rows")
+    parser.add_argument(
+        "--results", metavar="DIR", default="", help="folder of the results (default: the shipped ones)"
+    )
+    commands.add_parser("verify", help="recompute every figure of every result; fails on a difference")
+    checker = commands.add_parser("check", help="say whether a result file can be submitted, and what to do if not")
+    checker.add_argument("files", nargs="+", metavar="FILE")
+    options = parser.parse_args(arguments)
+    folder = Path(options.results) if options.results else results_path()
+    if options.action != "check" and not folder.is_dir():
+        print(f"error: {folder}: no such folder", file=sys.stderr)
+        return 1
+    if options.action is None:
+        print(formats.FORMATS[options.format](payload(folder)), end="")
+        return 0
+    if options.action == "check":
+        found = {Path(file): check_submission(file) for file in options.files}
+    else:
+        found = verify_all(folder)
+    for path, problems in found.items():
+        print(f"{path.name}: {'ok' if not problems else f'{len(problems)} problem(s)'}")
+        for problem in problems:
+            print(f"  {problem}", file=sys.stderr)
+    if not found:
+        print(f"no result in {folder}", file=sys.stderr)
+    return int(any(found.values()) or not found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
