@@ -51,7 +51,9 @@ from zoo.settings import HubSettings
 logger = logging.getLogger("zoo")
 
 # Besides configuration and weights; anything else in a repository is left where it is.
-COMPANIONS = re.compile(r"README\.md|LICENSE|training_args\.json|metrics\.jsonl|\.eval_results/[\w.-]+\.yaml", re.ASCII)
+COMPANIONS = re.compile(
+    r"README\.md|LICENSE|golden\.safetensors|training_args\.json|metrics\.jsonl|\.eval_results/[\w.-]+\.yaml", re.ASCII
+)
 MAXIMUM_COMPANION_BYTES = 4_000_000
 MAXIMUM_COMPANIONS = 20
 COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -1,0 +1,134 @@
+"""Model cards: read back with huggingface_hub's own readers, figures compared with the result they come from."""
+
+import json
+import re
+
+import pytest
+import yaml
+from hub_server import save_checkpoint
+from huggingface_hub import ModelCard, parse_eval_result_entries
+from PIL import Image
+
+from zoo.card import card, draw_picture, eval_results, find_results, front_matter, write_card
+from zoo.checkpoint import CheckpointError, load_folder, read_info
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("card") / "fcn8s"
+    save_checkpoint(folder)
+    return folder
+
+
+@pytest.fixture
+def info(folder):
+    return read_info(folder)
+
+
+@pytest.fixture
+def result(info):
+    """A result document as `python -m evaluation` writes it, reduced to what a card reads."""
+    intervals = {"miou": {"images": [0.5, 0.55], "blocks": [0.43, 0.61], "shown": [0.43, 0.61]}}
+    intervals["class_iou"] = {"sky": {"images": [0.85, 0.9], "shown": [0.85, 0.9]}, "fence": {"shown": None}}
+    return {
+        "checkpoint": {"name": info.name, "sha256": info.sha256},
+        "dataset": {"name": "camvid", "title": "CamVid", "split": "val", "images": 101},
+        "protocol": {"size": "native", "void": "dropped", "test_time_augmentation": "none"},
+        "scores": {
+            "miou": 0.52341,
+            "pixel_accuracy": 0.871,
+            "mean_accuracy": 0.6,
+            "frequency_weighted_iou": 0.79,
+            "dice": 0.63,
+            "class_iou": {"sky": 0.8766, "fence": None},
+        },
+        "boundary": {"boundary_f": 0.412},
+        "intervals": intervals,
+        "sequences": {"0016E5": {"images": 101, "miou": 0.52341}},
+        "environment": {"command": "python -m evaluation x --dataset camvid --data DIR", "date": "2026-01-31"},
+    }
+
+
+def test_front_matter_reads_back_with_the_hubs_own_reader(info, result):
+    data = ModelCard(card(info, [result])).data
+    assert (data.library_name, data.pipeline_tag, data.license) == ("fcn-zoo", "image-segmentation", "cc-by-nc-4.0")
+    assert {"fcn-zoo", "fcn8s", "ce"} <= set(data.tags) and data.datasets == ["camvid"]
+    found = {(entry.metric_type, entry.dataset_split): entry.metric_value for entry in data.eval_results}
+    assert found == {("mean_iou", "val"): 0.5234, ("accuracy", "val"): 0.871}
+
+
+def test_front_matter_stands_without_results_too(info):
+    front = yaml.safe_load(front_matter(info).strip("-\n"))
+    assert "model-index" not in front
+    assert "None measured yet" in card(info)
+
+
+def test_eval_results_read_back_with_the_hubs_own_reader(info, result):
+    files = eval_results(info, [result])
+    assert list(files) == [".eval_results/camvid.yaml"]
+    entry = parse_eval_result_entries(yaml.safe_load(files[".eval_results/camvid.yaml"]))[0]
+    assert (entry.dataset_id, entry.task_id, entry.value, entry.date) == ("camvid", "val", 52.34, "2026-01-31")
+    assert info.sha256 in entry.notes and "void: dropped" in entry.notes
+
+
+def test_tables_hold_the_results_figures(info, result):
+    text = card(info, [result])
+    assert "| Mean IoU | 52.3 % [43.0, 61.0] |" in text
+    assert "| sky | 87.7 % [85.0, 90.0] |" in text
+    assert "| fence | not in the data |" in text
+    assert "| Boundary F | 41.2 % |" in text
+    assert result["environment"]["command"] in text and info.sha256 in text
+
+
+def test_markdown_is_well_formed(info, result):
+    lines = card(info, [result]).split("\n")
+    for index, line in enumerate(lines):
+        if line.startswith("#") or re.fullmatch(r"\|(---\|)+", lines[min(index + 1, len(lines) - 1)]):
+            assert lines[index - 1] in ("", "---"), f"no blank line before {line!r}"
+    assert "\n".join(lines).count("```") % 2 == 0 and "{{" not in "\n".join(lines)
+
+
+def test_the_five_lines_name_the_repository_only_when_there_is_one(info):
+    assert f'load("{info.name}")' in card(info)
+    assert 'load("ana/net")' in card(info, repository="ana/net")
+
+
+def test_results_of_other_weights_are_refused(info, result):
+    result["checkpoint"]["sha256"] = "0" * 64
+    with pytest.raises(CheckpointError, match="other weights"):
+        card(info, [result])
+
+
+def test_a_result_without_a_field_names_the_field(info, result):
+    del result["scores"]["miou"]
+    with pytest.raises(CheckpointError, match=r"scores\.miou"):
+        card(info, [result])
+
+
+def test_markup_in_facts_stays_text(folder, tmp_path, result):
+    document = json.loads((folder / "config.json").read_text())
+    document["training"] |= {"note": "<script>alert(1)</script> | `x`\n# heading"}
+    (tmp_path / "config.json").write_text(json.dumps(document))
+    text = card(read_info(tmp_path), [result])
+    assert "<script>" not in text and "\n# heading" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; \\| 'x' # heading" in text
+
+
+def test_cards_are_written_into_the_folder_with_a_picture(folder, info, result, tmp_path):
+    Image.new("RGB", (900, 300), (90, 120, 150)).save(tmp_path / "photo.png")
+    model = load_folder(folder)
+    with Image.open(draw_picture(folder, model, tmp_path / "photo.png")) as picture:
+        assert picture.size == (1280, 213)
+    written = write_card(folder, info, [result])
+    assert [path.relative_to(folder).as_posix() for path in written] == ["README.md", ".eval_results/camvid.yaml"]
+    assert "](example.png)" in (folder / "README.md").read_text()
+    assert not list(folder.rglob("*.part"))
+
+
+def test_results_are_found_by_their_weights(info, result, tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(result))
+    (tmp_path / "b.json").write_text(json.dumps(result | {"checkpoint": {"sha256": "0" * 64}}))
+    assert find_results(tmp_path, info) == [result]
+    (tmp_path / "c.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"c\.json"):
+        find_results(tmp_path, info)
