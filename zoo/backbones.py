@@ -69,7 +69,7 @@ def _vgg_stages(backbone: str, width: float, paper_padding: bool) -> Iterator[tu
     stage, stride, channels = [], 1, 3
     for layer in vgg_layers(plan, batch_norm=backbone.endswith("_bn")):
         if isinstance(layer, nn.Conv2d):
-            if paper_padding and layer.in_channels == 3:
+            if paper_padding and stride == 1 and not stage:  # conv1_1
                 layer.padding = (PAPER_PADDING, PAPER_PADDING)
             channels = layer.out_channels
         stage.append(layer)
@@ -82,11 +82,13 @@ def _vgg_stages(backbone: str, width: float, paper_padding: bool) -> Iterator[tu
 
 def _resnet_stages(backbone: str) -> Iterator[tuple[nn.Module, int, int]]:
     resnet = getattr(torchvision.models, backbone)(weights=None)
-    yield nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool), 4, resnet.conv1.out_channels
-    stride = 4
-    for layer in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
-        stride *= layer[0].stride if isinstance(layer[0].stride, int) else layer[0].stride[0]
-        yield layer, stride, [m for m in layer[-1].modules() if isinstance(m, nn.BatchNorm2d)][-1].num_features
+    stem = [resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool]
+    stride = resnet.conv1.stride[0] * resnet.maxpool.stride
+    for blocks in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):
+        convolutions = [module for module in blocks.modules() if isinstance(module, nn.Conv2d)]
+        stride *= max(convolution.stride[0] for convolution in convolutions)
+        yield nn.Sequential(*stem, *blocks), stride, convolutions[-1].out_channels
+        stem = []
 
 
 def transplant(encoder: Encoder, head: nn.Module | None, state: dict[str, torch.Tensor]) -> None:

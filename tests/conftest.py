@@ -1,0 +1,71 @@
+"""Fixtures that several test modules share: tiny checkpoints, a tiny CamVid on disk, and a real Chromium."""
+
+import os
+import shutil
+from pathlib import Path
+
+# Read once when the libraries are imported: no telemetry, no network beyond the loopback.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium: the system's where there is one, otherwise the one that Playwright installed."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with sync_playwright() as playwright:
+        executable = shutil.which("chromium")
+        chromium = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def make_model():
+    """A function that builds a tiny FCN of any variant, with random scores instead of zeros, always the same."""
+    import torch
+
+    from zoo.fcn import FCN, FCNConfig
+    from zoo.labels import CAMVID
+
+    def make(variant: str = "fcn8s", **changes):
+        tiny = {"backbone": "vgg16_bn", "width": 0.0625, "head_channels": 16, "head_kernel": 3}
+        config = FCNConfig(**({"variant": variant, "classes": CAMVID.classes} | tiny | changes))
+        torch.manual_seed(0)
+        model = FCN(config)
+        for layer in model.score.values():
+            torch.nn.init.normal_(layer.weight, std=0.1)
+        return model.eval()
+
+    return make
+
+
+@pytest.fixture
+def camvid(tmp_path) -> Path:
+    """A CamVid folder of 6 train and 4 val images, 40x56, from two sequences, with blocks of classes and some void."""
+    return write_camvid(tmp_path / "camvid")
+
+
+def write_camvid(root: Path, *, train: int = 6, val: int = 4, size: tuple[int, int] = (40, 56)) -> Path:
+    """Write a synthetic CamVid in its folder layout; colours tell the classes, so that a model can learn it."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", train), ("val", val)):
+        (root / split).mkdir(parents=True)
+        (root / f"{split}annot").mkdir()
+        for index in range(count):
+            coarse = random.integers(0, 12, (5, 7))
+            mask = np.kron(coarse, np.ones((size[0] // 5, size[1] // 7), int)).astype(np.uint8)
+            image = np.stack([mask * 20, 255 - mask * 20, (mask % 3) * 100], -1).astype(np.int64)
+            image = (image + random.integers(-8, 9, image.shape)).clip(0, 255).astype(np.uint8)
+            name = f"{'0001TP' if index % 2 else '0016E5'}_{index:05d}.png"
+            Image.fromarray(image).save(root / split / name)
+            Image.fromarray(mask).save(root / f"{split}annot" / name)
+    return root
