@@ -51,7 +51,9 @@ def test_no_image_is_refused(source):
         decode_image(source)
 
 
-@pytest.mark.parametrize("content", [b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+@pytest.mark.parametrize(
+    "content", [b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"<svg xmlns='http://www.w3.org/2000/svg'/>"]
+)
 def test_what_is_not_an_accepted_format_is_refused(content):
     with pytest.raises(ImageError, match="not an image that can be read"):
         decode_image(content)
@@ -174,7 +176,13 @@ def test_every_language_has_the_same_strings_and_placeholders():
 
 @pytest.mark.parametrize(
     ("header", "language"),
-    [("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"), ("pt-PT", "pt-BR"), ("en-GB,pt", "en"), ("de,pt;q=0.5", "pt-BR"), (None, "en")],
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
+        ("pt-PT", "pt-BR"),
+        ("en-GB,pt", "en"),
+        ("de,pt;q=0.5", "pt-BR"),
+        (None, "en"),
+    ],
 )
 def test_language_is_chosen_from_the_header(header, language):
     assert choose_language(header) == language

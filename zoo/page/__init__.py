@@ -44,6 +44,13 @@ def texts(language: str = DEFAULT_LANGUAGE) -> dict[str, str]:
     return json.loads((FOLDER / "strings" / f"{name}.json").read_text(encoding="utf-8"))
 
 
+@cache
+def viewer_texts(language: str) -> dict[str, str]:
+    """The viewer's strings in one language; none in English, which its script holds."""
+    path = FOLDER / "viewer" / f"{language}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if language != DEFAULT_LANGUAGE else {}
+
+
 def choose_language(accept_language: str | None) -> str:
     """The first language of an HTTP Accept-Language header that we speak, as 'en' or 'pt-BR'; English for none.
 
@@ -65,9 +72,7 @@ def translate(message: str, language: str) -> str:
 def component_files(name: str) -> dict[str, str]:
     """Arguments for `gr.HTML`: the template, style and script of the component `name`."""
     endings = {"html_template": "html", "css_template": "css", "js_on_load": "js"}
-    return {
-        argument: (FOLDER / f"{name}.{ending}").read_text(encoding="utf-8") for argument, ending in endings.items()
-    }
+    return {argument: (FOLDER / f"{name}.{ending}").read_text(encoding="utf-8") for argument, ending in endings.items()}
 
 
 def script(name: str) -> str:

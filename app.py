@@ -1,0 +1,363 @@
+"""The web page: compare the masks of Fully Convolutional Networks side by side, and read the leaderboard.
+
+Run `python app.py`. GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (or PORT) choose the address. This file holds the page, its
+events and the names of the API; what they do is in `zoo` and `evaluation`.
+"""
+
+import os
+import threading
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when the libraries are imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr  # noqa: E402
+import torch  # noqa: E402
+from gradio.processing_utils import save_bytes_to_cache  # noqa: E402
+from PIL import Image  # noqa: E402
+
+import evaluation.table  # noqa: E402
+import zoo.viewer  # noqa: E402
+from evaluation import leaderboard, metrics  # noqa: E402
+from zoo import examples  # noqa: E402
+from zoo.catalog import Catalog, name_of  # noqa: E402
+from zoo.checkpoint import CheckpointInfo  # noqa: E402
+from zoo.comparison import Comparison, Segmenter, Truth, choose, presets  # noqa: E402
+from zoo.page import choose_language, component_files, script, texts, translate  # noqa: E402
+from zoo.presentation import describe, iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes  # noqa: E402
+from zoo.segment import ImageError, decode_image, segment  # noqa: E402
+from zoo.truth import decode_truth  # noqa: E402
+
+try:  # present on Hugging Face Spaces with ZeroGPU; anywhere else the processor of this machine does the work
+    from spaces import GPU as on_gpu
+except ImportError:
+
+    def on_gpu(function):
+        return function
+
+
+UPLOAD_LIMIT = "20mb"
+KEPT_SECONDS = 3600  # uploads and downloads are deleted after this time
+I18N = gr.I18n(en=texts("en"), pt=texts("pt-BR"), **{"pt-BR": texts("pt-BR")})
+
+
+@on_gpu
+def run(model, image):
+    """`zoo.segment.segment` on the accelerator, if this process may use one."""
+    return segment(model.to("cuda" if torch.cuda.is_available() else "cpu"), image)
+
+
+def language_of(request: gr.Request | None) -> str:
+    """The visitor's language, 'en' or 'pt-BR'."""
+    return choose_language(request.headers.get("accept-language") if request else None)
+
+
+def refuse(message: str, language: str) -> gr.Error:
+    """The error that shows `message` to the visitor and leaves no trace in the log."""
+    title = texts(language)["error_title"]
+    return gr.Error(translate(message, language), title=title, duration=12, print_exception=False)
+
+
+def uploaded_path(payload) -> str | None:
+    """The uploaded file itself. `gr.Image` would decode it first, whatever its size, and report bad files as bugs."""
+    return payload.path if payload else None
+
+
+class Page:
+    """The checkpoints on offer, their scores, and what happens on an event of the page or a call of the API."""
+
+    def __init__(self, catalog: Catalog, results_folder: Path | None = None):
+        self.catalog = catalog
+        self.board = leaderboard.payload(results_folder)
+        self.scores = {row["sha256"]: row for row in reversed(self.board["rows"])}  # the best ranked row of each
+        self.segmenter = Segmenter(lambda info: catalog.load(name_of(info)), run)
+
+    @property
+    def infos(self) -> dict[str, CheckpointInfo]:
+        """The checkpoints on offer at this moment, by the name that the catalog gives them."""
+        return {name_of(info): info for info in self.catalog.snapshot().checkpoints}
+
+    def default_names(self) -> list[str]:
+        """The checkpoints ticked at first: the ladder, or the first one there is."""
+        infos = self.infos
+        return presets(list(infos.values()), self.scores).get("ladder") or list(infos)[:1]
+
+    def warm_up(self):
+        """Load the first checkpoints and segment the first example, so that the first visitor need not wait.
+
+        The first pass of a model on an image size is slow and its time says little; the one that is kept comes after.
+        """
+        with Image.open(examples.examples()[0].photo) as photo:
+            for info in choose(self.infos, self.default_names()):
+                segment(self.segmenter.model(info), photo)
+                self.segmenter.segment(info, photo)
+
+    def prepare(self, path: str | None, names: list[str], truth_path: str | None = None) -> Comparison:
+        """Decode the photo and its ground truth, if any; raises ImageError for input that cannot be used."""
+        decoded = decode_image(path)
+        infos = choose(self.infos, names)
+        example = examples.match(Path(path).read_bytes())
+        truth = None
+        if truth_path:
+            truth = Truth(decode_truth(truth_path, infos[0].labels, decoded), infos[0].labels)
+        elif example:
+            truth = Truth(decode_truth(example.truth, example.labels, decoded), example.labels)
+        return Comparison(example.name if example else Path(path).stem, decoded, infos, truth)
+
+    def compare(self, path, picker, truth_path, request: gr.Request):
+        """Segment the photo with every ticked checkpoint; yields viewer, IoU table, comparison and status each time."""
+        language = language_of(request)
+        try:
+            work = self.prepare(path, picker["selected"], truth_path)
+        except ImageError as error:
+            raise refuse(error.args[0], language) from None
+        begin = time.perf_counter()
+        yield self.shown(work, language)
+        for _ in work.advance(self.segmenter):
+            yield self.shown(work, language, time.perf_counter() - begin)
+
+    def shown(self, work: Comparison, language: str, seconds: float = 0.0) -> tuple:
+        """Viewer, IoU table, comparison and status line for the present state of `work`."""
+        viewer = viewer_value(work, self.scores, language)
+        finished = len(work.results) + len(work.errors)
+        key = "status_done" if finished == len(work.infos) else "status_running"
+        decimals = f"{seconds:.1f}".replace(".", "," if language == "pt-BR" else ".")
+        status = texts(language)[key].format(finished=finished, total=len(work.infos), seconds=decimals)
+        return viewer, iou_value(work, image_scores(work), language), work, status
+
+    def stop(self, work: Comparison | None, request: gr.Request):
+        """Viewer and status after the visitor stopped the work."""
+        strings = texts(language_of(request))
+        if work is None:
+            return gr.skip(), strings["status_stopped"]
+        work.stop(strings["status_stopped"])
+        return self.shown(work, language_of(request))[0], strings["status_stopped"]
+
+    def restore(self, request: gr.Request):
+        """The page as the address describes it: photo, checkpoint list, examples, leaderboard, 'How we measure'."""
+        language, query = language_of(request), dict(request.query_params)
+        example = examples.find(query.get("example", "")) or examples.examples()[0]
+        infos = self.infos
+        names = [name for name in query.get("checkpoints", "").split(",") if name in infos]
+        board = self.board | {"strings": evaluation.table.strings(language), "locale": language}
+        return (
+            str(example.photo),
+            self.picker(names or self.default_names(), language),
+            strip_value(example.name, language),
+            board,
+            evaluation.table.how_we_measure(language),
+        )
+
+    def picker(self, selected: list[str], language: str) -> dict:
+        """The value of the checkpoint list."""
+        return picker_value(list(self.infos.values()), self.scores, selected, language)
+
+    def pick_example(self, event: gr.EventData):
+        """The photo of the example that was clicked; its ground truth replaces an uploaded one."""
+        example = examples.find(event.name)
+        return (str(example.photo), None) if example else (gr.skip(), gr.skip())
+
+    def leave_example(self, strip: dict):
+        """No example is picked once the visitor brings an image."""
+        return strip | {"selected": None}
+
+    def compare_from_board(self, request: gr.Request, event: gr.EventData):
+        """Tick the leaderboard's checkpoints and go to the comparison."""
+        infos = self.infos
+        return self.picker([name for name in event.checkpoints if name in infos], language_of(request)), gr.Tabs(
+            selected="compare"
+        )
+
+    def row_name(self, event: gr.EventData) -> str:
+        """The checkpoint whose leaderboard row a link asks for."""
+        return event.name
+
+    def download(self, work: Comparison | None, request: gr.Request) -> str:
+        """The zip of the comparison as a file that is deleted after an hour."""
+        if work is None or not work.results:
+            raise refuse(texts(language_of(request))["error_nothing_to_download"], language_of(request))
+        return cached_file(zip_bytes(work, facts(work)), f"fcn-{work.name}.zip")
+
+    def segment(self, image: gr.FileData, checkpoints: list[str]) -> tuple[list[gr.FileData], dict]:
+        """Label every pixel of an image with one or more Fully Convolutional Networks.
+
+        Args:
+            image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; its long side is reduced to 1024.
+            checkpoints: 1 to 9 names that the tool "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
+
+        Returns:
+            The masks, one indexed PNG per checkpoint (pixel value = class id), and a JSON summary: per checkpoint its
+            exact version, milliseconds, mean confidence, and id, name, pixels and share of each class.
+        """
+        try:
+            work = self.prepare(image["path"], checkpoints)
+        except ImageError as error:
+            raise refuse(error.args[0], "en") from None
+        for _ in work.advance(self.segmenter):
+            pass
+        files = [cached_file(result.mask_png, f"{name}.png") for name, result in work.results.items()]
+        return [gr.FileData(path=path, orig_name=Path(path).name) for path in files], facts(work)
+
+    def checkpoints(self) -> list[dict]:
+        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, size, mIoU."""
+        return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
+
+    def leaderboard(self) -> dict:
+        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
+        return self.board
+
+
+def image_scores(work: Comparison) -> dict[str, dict]:
+    """Scores of each finished checkpoint on this one image, by name; only where its classes are those of the truth."""
+    found, truth = {}, work.truth
+    for name, result in work.results.items():
+        if truth and result.info.labels.classes == truth.labels.classes:
+            masks = (torch.from_numpy(mask).long() for mask in (result.mask, truth.mask))
+            matrix = metrics.confusion_matrix(*masks, len(truth.labels.classes), truth.labels.void)
+            found[name] = metrics.scores(matrix, truth.labels.classes).to_dict()
+    return found
+
+
+def facts(work: Comparison) -> dict:
+    """The JSON that goes with the masks: exact versions and areas, and scores where ground truth is known."""
+    return summary(work) | {"scores_on_this_image": image_scores(work)}
+
+
+def cached_file(content: bytes, name: str) -> str:
+    """Path of a file with this content that Gradio may serve and deletes after `KEPT_SECONDS`."""
+    return save_bytes_to_cache(content, name, gr.utils.get_upload_folder())
+
+
+def build(page: Page) -> gr.Blocks:
+    """The page with its events and API."""
+    keep = (600, KEPT_SECONDS)
+    with gr.Blocks(title=texts()["page_title"], fill_width=True, delete_cache=keep, analytics_enabled=False) as blocks:
+        gr.Markdown(I18N("headline"), elem_id="headline")
+        with gr.Tabs(selected="compare") as tabs:
+            with gr.Tab(I18N("tab_compare"), id="compare"):
+                compare = build_compare_tab(page)
+            with gr.Tab(I18N("tab_leaderboard"), id="leaderboard"):
+                board = gr.HTML(**evaluation.table.component_files(), apply_default_css=False, elem_id="leaderboard")
+                with gr.Accordion(I18N("how_we_measure"), open=False):
+                    measure = gr.Markdown()
+        gr.Markdown(I18N("privacy"), elem_id="privacy")
+        connect(page, blocks, tabs, board, measure, **compare)
+        gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
+        gr.api(page.checkpoints, api_name="checkpoints")
+        gr.api(page.leaderboard, api_name="leaderboard")
+    return blocks.queue(max_size=32, api_open=False)
+
+
+def build_compare_tab(page: Page) -> dict[str, gr.blocks.Block]:
+    """The components of the first tab, by name."""
+    with gr.Row(elem_id="compare"):
+        with gr.Column(scale=0, min_width=320, elem_id="controls"):
+            photo = gr.Image(
+                label=I18N("photo"),
+                sources=["upload", "webcam", "clipboard"],
+                type="filepath",
+                image_mode=None,
+                buttons=["fullscreen"],
+                height=200,
+                webcam_options=gr.WebcamOptions(mirror=False),
+                elem_id="photo",
+            )
+            photo.preprocess = uploaded_path
+            strip = gr.HTML(None, **component_files("examples"), apply_default_css=False, elem_id="examples")
+            picker = gr.HTML(None, **component_files("picker"), apply_default_css=False, elem_id="picker")
+            with gr.Row(elem_id="actions"):
+                go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
+                stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
+            status = gr.Markdown("", elem_id="status")
+            with gr.Accordion(I18N("truth"), open=False):
+                gr.Markdown(I18N("truth_help"))
+                truth = gr.File(label=I18N("truth_file"), file_types=[".png"], height=110, elem_id="truth")
+        with gr.Column(scale=1, min_width=300, elem_id="results"):
+            viewer = gr.HTML(None, **zoo.viewer.component_files(), apply_default_css=False, elem_id="viewer")
+            with gr.Row(elem_id="after"):
+                download = gr.Button(I18N("download"), elem_id="download", size="md")
+            iou = gr.HTML(None, **component_files("iou"), apply_default_css=False, elem_id="iou")
+            archive = gr.File(visible="hidden")
+            row = gr.Textbox(visible="hidden")  # the checkpoint whose leaderboard row was asked for
+    work = gr.State(None, time_to_live=KEPT_SECONDS)
+    names = "photo strip picker go stop status truth viewer download iou archive row work"
+    return dict(
+        zip(names.split(), (photo, strip, picker, go, stop, status, truth, viewer, download, iou, archive, row, work))
+    )
+
+
+def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, **part):
+    """Tie the events to the page's functions. One job at a time: the machine's cores are one model's worth."""
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    work = {
+        "fn": page.compare,
+        "inputs": [part["photo"], part["picker"], part["truth"]],
+        "outputs": [part["viewer"], part["iou"], part["work"], part["status"]],
+        "show_progress": "minimal",
+        "show_progress_on": part["status"],
+        "concurrency_id": "inference",
+        "concurrency_limit": 1,
+        "api_visibility": "private",
+    }
+    page_parts = [part["photo"], part["picker"], part["strip"], board, measure]
+    pick = part["strip"].pick(page.pick_example, None, [part["photo"], part["truth"]], **private)
+    bring = part["photo"].input(page.leave_example, part["strip"], part["strip"], **private)
+    jump = board.compare(page.compare_from_board, None, [part["picker"], tabs], **private)
+    restore = blocks.load(page.restore, None, page_parts, **private)
+    runs = [event.then(**work) for event in (restore, pick, bring, jump)]
+    runs += [event(**work) for event in (part["go"].click, part["picker"].preset, part["truth"].upload)]
+    address = {"fn": None, "inputs": [part["strip"], part["picker"]], "js": script("address"), **private}
+    for run in runs[1:]:
+        run.then(**address)
+    part["stop"].click(page.stop, part["work"], [part["viewer"], part["status"]], cancels=runs, **private)
+    for link in (part["picker"].details, part["viewer"].leaderboard):
+        named = link(page.row_name, None, part["row"], **private)
+        named = named.then(None, part["row"], None, js=script("board_row"), **private)
+        named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
+    zipped = part["download"].click(page.download, part["work"], part["archive"], **private)
+    zipped.success(None, part["archive"], None, js=script("download"), **private)
+
+
+def theme() -> gr.themes.Base:
+    """System fonts, so that nothing is fetched from elsewhere; colours with enough contrast in light and dark."""
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+    return gr.themes.Default(
+        primary_hue="teal", neutral_hue="slate", radius_size="md", font=fonts, font_mono=["ui-monospace", "monospace"]
+    ).set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
+
+
+def launch(page: Page, **options) -> gr.Blocks:
+    """Serve the page; `options` go to `gr.Blocks.launch`."""
+    blocks = build(page)
+    blocks.launch(
+        theme=theme(),
+        css_paths=[zoo.page.FOLDER / "page.css"],
+        i18n=I18N,
+        max_file_size=UPLOAD_LIMIT,
+        allowed_paths=[str(examples.FOLDER)],
+        run_history=False,
+        mcp_server=find_spec("mcp") is not None,
+        footer_links=["api", "settings"],
+        **options,
+    )
+    return blocks
+
+
+def main():
+    """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
+    page = Page(Catalog())
+    page.catalog.refresh()
+    blocks = launch(
+        page,
+        server_name=os.environ.get("GRADIO_SERVER_NAME"),
+        server_port=int(os.environ["PORT"]) if "PORT" in os.environ else None,
+        prevent_thread_lock=True,
+    )
+    threading.Thread(target=page.warm_up, daemon=True).start()
+    blocks.block_thread()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,188 @@
+"""One photo, several checkpoints: choose them, run them, and remember the work.
+
+`Segmenter` keeps the models and results last used, each made once however many visitors ask for it at the same time.
+A `Comparison` is what one visitor sees; `zoo.presentation` puts it into the forms that the page needs.
+"""
+
+import hashlib
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from PIL import Image
+
+from zoo.catalog import name_of
+from zoo.checkpoint import CheckpointInfo
+from zoo.fcn import FCN
+from zoo.labels import LabelSet
+from zoo.page import Message
+from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
+
+MAXIMUM_PANELS = 9
+VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
+
+logger = logging.getLogger("zoo")
+
+
+class Once:
+    """The `size` values last used; a value that several threads want at once is made by one of them."""
+
+    def __init__(self, size: int):
+        self.size, self.lock, self.entries = size, threading.Lock(), OrderedDict()
+
+    def get(self, key: Hashable, make: Callable):
+        """The value for `key`, made by `make()` if it is not at hand; an error is raised and not remembered."""
+        with self.lock:
+            entry = self.entries.setdefault(key, {"lock": threading.Lock()})
+            self.entries.move_to_end(key)
+            while len(self.entries) > self.size:
+                self.entries.popitem(last=False)
+        with entry["lock"]:
+            if "value" not in entry:
+                entry["value"] = make()
+            return entry["value"]
+
+    def __contains__(self, key: Hashable) -> bool:
+        with self.lock:
+            return "value" in self.entries.get(key, ())
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one checkpoint says of one photo: mask (H, W) uint8, its PNGs, mean confidence in [0, 1], milliseconds."""
+
+    info: CheckpointInfo
+    mask: np.ndarray
+    mask_png: bytes
+    confidence_png: bytes
+    mean_confidence: float
+    milliseconds: float
+
+    @property
+    def pixels(self) -> list[int]:
+        """Number of pixels of each class."""
+        return np.bincount(self.mask.ravel(), minlength=len(self.info.labels.classes)).tolist()
+
+
+class Segmenter:
+    """Runs checkpoints on photos and keeps the `models` models and `results` results last used.
+
+    `load` turns a CheckpointInfo into a model in eval mode; `run` is `zoo.segment.segment` or a wrapper of it.
+    """
+
+    def __init__(
+        self, load: Callable[[CheckpointInfo], FCN], run: Callable = segment, models: int = 4, results: int = 64
+    ):
+        self.load, self.run = load, run
+        self.models, self.results = Once(models), Once(results)
+
+    def model(self, info: CheckpointInfo) -> FCN:
+        """The model of a checkpoint, weights laid out channels-last."""
+        return self.models.get(version(info), lambda: self.load(info).to(memory_format=torch.channels_last))
+
+    def segment(self, info: CheckpointInfo, image: Image.Image) -> Result:
+        """The result of a checkpoint on an RGB image; equal weights and equal pixels are computed once."""
+        key = (*version(info), image.size, hashlib.sha256(image.tobytes()).hexdigest())
+        return self.results.get(key, lambda: self.make_result(info, self.run(self.model(info), image)))
+
+    def make_result(self, info: CheckpointInfo, segmentation: Segmentation) -> Result:
+        """Encode a segmentation once, for every visitor who asks for it."""
+        return Result(
+            info,
+            segmentation.mask,
+            encode_mask(segmentation.mask, info.labels),
+            encode_confidence(segmentation.confidence),
+            float(segmentation.confidence.mean()),
+            segmentation.milliseconds,
+        )
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Ground truth of a photo: mask (H, W) uint8 of ids and void, and the label set they belong to."""
+
+    mask: np.ndarray
+    labels: LabelSet
+
+
+@dataclass
+class Comparison:
+    """What one visitor compares: a photo, checkpoints in order, and per checkpoint its result or an error message."""
+
+    name: str
+    decoded: Decoded
+    infos: list[CheckpointInfo]
+    truth: Truth | None = None
+    results: dict[str, Result] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def advance(self, segmenter: Segmenter) -> Iterator[None]:
+        """Run the checkpoints one after the other, yielding after each; one that fails spoils no other."""
+        for info in self.infos:
+            try:
+                self.results[name_of(info)] = segmenter.segment(info, self.decoded.image)
+            except Exception as error:  # whatever is wrong with one checkpoint belongs in its own panel
+                logger.exception("checkpoint %s failed", name_of(info))
+                self.errors[name_of(info)] = str(error)
+            yield
+
+    def stop(self, message: str):
+        """Mark every checkpoint that has not finished with `message`."""
+        for info in self.infos:
+            if name_of(info) not in self.results:
+                self.errors.setdefault(name_of(info), message)
+
+
+def version(info: CheckpointInfo) -> tuple[str, str | None, str]:
+    """What tells a checkpoint from every other: name, revision and weights."""
+    return name_of(info), info.revision, info.sha256
+
+
+def choose(infos: dict[str, CheckpointInfo], names: list[str] | None) -> list[CheckpointInfo]:
+    """The checkpoints called `names`, each once; raises ImageError for none, too many or an unknown one."""
+    names = list(dict.fromkeys(names or []))
+    if not names:
+        raise ImageError(Message("error_no_checkpoint"))
+    if len(names) > MAXIMUM_PANELS:
+        raise ImageError(Message("error_many_checkpoints", maximum=MAXIMUM_PANELS))
+    if unknown := [name for name in names if name not in infos]:
+        raise ImageError(Message("error_unknown_checkpoint", name=unknown[0], names=", ".join(infos)))
+    return [infos[name] for name in names]
+
+
+def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, list[str]]:
+    """Names of the checkpoints behind each preset; a preset that this set of checkpoints cannot fill is left out.
+
+    `scores` gives the 'miou' of checkpoints by weights sha256, if known.
+    ladder: FCN-32s, 16s, 8s that differ in nothing else; losses: one architecture with every loss; best: the highest
+    mIoU; all: the first `MAXIMUM_PANELS`. Where several sets would do, the longest and then the best scored is taken.
+    """
+
+    def score(info):
+        return scores.get(info.sha256, {}).get("miou") or 0.0
+
+    def longest(groups):
+        filled = [group for group in groups if len(group) > 1]
+        return max(filled, key=lambda group: (len(group), max(map(score, group))), default=[])
+
+    ladders = group_by(infos, lambda info: (info.backbone_label, info.loss, info.dataset))
+    losses = group_by(infos, lambda info: (info.variant, info.backbone_label, info.dataset))
+    found = {
+        "ladder": sorted(longest(ladders), key=lambda info: VARIANTS.index(info.variant)),
+        "losses": longest(losses),
+        "best": [max(infos, key=score)] if any(map(score, infos)) else [],
+        "all": infos[:MAXIMUM_PANELS],
+    }
+    return {name: [name_of(info) for info in group] for name, group in found.items() if group}
+
+
+def group_by(infos: list[CheckpointInfo], key: Callable) -> list[list[CheckpointInfo]]:
+    """Checkpoints that share `key`, in their order."""
+    groups = {}
+    for info in infos:
+        groups.setdefault(key(info), []).append(info)
+    return list(groups.values())

@@ -1,0 +1,214 @@
+"""The forms in which the page shows and hands out a comparison: values of its components, JSON summary, zip.
+
+Values are JSON; images travel in them as data: URLs, so that nothing of a visitor's is written to disk for display.
+"""
+
+import base64
+import io
+import json
+import zipfile
+
+from PIL import Image
+
+from zoo.catalog import name_of
+from zoo.checkpoint import CheckpointInfo
+from zoo.comparison import MAXIMUM_PANELS, VARIANTS, Comparison, Result, presets
+from zoo.examples import examples
+from zoo.labels import LabelSet
+from zoo.page import texts, translate, viewer_texts
+from zoo.segment import encode_mask, png_bytes
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal content gives equal files
+THUMBNAIL = (160, 120)
+
+
+def title(info: CheckpointInfo) -> str:
+    """'FCN-8s' for the variant fcn8s."""
+    return f"FCN-{info.variant.removeprefix('fcn')}"
+
+
+def subtitle(info: CheckpointInfo) -> str:
+    """What tells checkpoints of one variant apart: backbone, loss, dataset."""
+    return f"{info.backbone_label} · {info.loss} · {info.dataset}"
+
+
+def labels_value(labels: LabelSet) -> dict:
+    """A label set as the viewer takes it."""
+    classes = [
+        {"id": index, "name": name, "color": "#{:02x}{:02x}{:02x}".format(*colour)}
+        for index, (name, colour) in enumerate(zip(labels.classes, labels.palette, strict=True))
+    ]
+    return {"name": labels.name, "void": labels.void, "classes": classes}
+
+
+def data_url(content: bytes, kind: str = "png") -> str:
+    """File content as a data: URL, so that nothing of a visitor's is written to disk."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def photo_url(image: Image.Image) -> str:
+    """A photo for display; JPEG, as only masks have to be exact."""
+    with io.BytesIO() as buffer:
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+        return data_url(buffer.getvalue(), "jpeg")
+
+
+def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str) -> dict:
+    """The value of the viewer; `scores` gives 'miou' and 'miou_interval' by weights sha256, if known."""
+    image, truth = comparison.decoded.image, comparison.truth
+    photo = {"src": photo_url(image), "width": image.width, "height": image.height, "name": comparison.name}
+    truth_value = truth and {
+        "mask": data_url(encode_mask(truth.mask, truth.labels)),
+        "labels": labels_value(truth.labels),
+    }
+    waiting = [info for info in comparison.infos if name_of(info) not in comparison.results | comparison.errors]
+    return {
+        "photo": photo,
+        "truth": truth_value,
+        "panels": [panel_value(comparison, info, info in waiting[:1], scores) for info in comparison.infos],
+        "notes": [translate(note, language) for note in comparison.decoded.notes],
+        "strings": viewer_texts(language),
+        "locale": language,
+    }
+
+
+def panel_value(comparison: Comparison, info: CheckpointInfo, running: bool, scores: dict[str, dict]) -> dict:
+    """One panel of the viewer: 'done', 'failed', 'running' or 'waiting'."""
+    name, score = name_of(info), scores.get(info.sha256, {})
+    panel = {
+        "name": name,
+        "title": title(info),
+        "subtitle": subtitle(info),
+        "status": "running" if running else "waiting",
+        "message": "",
+        "labels": labels_value(info.labels),
+        "miou": score.get("miou"),
+        "miou_interval": score.get("miou_interval"),
+    }
+    if name in comparison.errors:
+        return panel | {"status": "failed", "message": comparison.errors[name]}
+    result = comparison.results.get(name)
+    if result is None:
+        return panel
+    return panel | {
+        "status": "done",
+        "mask": data_url(result.mask_png),
+        "confidence": data_url(result.confidence_png),
+        "milliseconds": result.milliseconds,
+        "mean_confidence": result.mean_confidence,
+        "shares": [count / result.mask.size for count in result.pixels],
+    }
+
+
+def summary(comparison: Comparison) -> dict:
+    """JSON-ready facts of a comparison: the image, and per checkpoint its exact version, areas and timing."""
+    width, height = comparison.decoded.image.size
+    return {
+        "image": {
+            "name": comparison.name,
+            "width": width,
+            "height": height,
+            "original_size": list(comparison.decoded.original_size),
+            "notes": [str(note) for note in comparison.decoded.notes],
+        },
+        "checkpoints": [checkpoint_summary(result) for result in comparison.results.values()],
+        "errors": dict(comparison.errors),
+    }
+
+
+def checkpoint_summary(result: Result) -> dict:
+    """Facts of one result: checkpoint with weights sha256 and revision, milliseconds, confidence, share per class."""
+    return describe(result.info) | {
+        "milliseconds": round(result.milliseconds, 2),
+        "mean_confidence": round(result.mean_confidence, 4),
+        "classes": [
+            entry | {"pixels": count, "share": round(count / result.mask.size, 6)}
+            for entry, count in zip(labels_value(result.info.labels)["classes"], result.pixels, strict=True)
+        ],
+    }
+
+
+def describe(info: CheckpointInfo, scores: dict[str, dict] | None = None) -> dict:
+    """JSON-ready facts of a checkpoint, exact enough to find it again, with its mIoU where `scores` has it."""
+    facts = {
+        "name": name_of(info),
+        "variant": info.variant,
+        "backbone": info.backbone_label,
+        "loss": info.loss,
+        "dataset": info.dataset,
+        "source": info.source,
+        "repository": info.location if info.source == "hub" else None,
+        "revision": info.revision,
+        "sha256": info.sha256,
+        "parameters": info.parameters,
+        "file_bytes": info.file_bytes,
+    }
+    if scores is not None:
+        facts |= {key: scores.get(info.sha256, {}).get(key) for key in ("miou", "miou_interval")}
+    return facts
+
+
+def overlay(image: Image.Image, result: Result, opacity: float = 0.5) -> Image.Image:
+    """The photo with the mask's colours laid over it."""
+    with Image.open(io.BytesIO(result.mask_png)) as mask:
+        return Image.blend(image, mask.convert("RGB"), opacity)
+
+
+def zip_bytes(comparison: Comparison, facts: dict) -> bytes:
+    """A zip of the photo, indexed masks, overlays, ground truth if there is any, and `facts` as summary.json."""
+    image = comparison.decoded.image
+    files = {"photo.png": png_bytes(image), "summary.json": json.dumps(facts, indent=2, ensure_ascii=False).encode()}
+    for key, result in comparison.results.items():
+        name = key.replace("/", "--")
+        files[f"masks/{name}.png"] = result.mask_png
+        files[f"overlays/{name}.png"] = png_bytes(overlay(image, result))
+    if comparison.truth:
+        files["truth.png"] = encode_mask(comparison.truth.mask, comparison.truth.labels)
+    with io.BytesIO() as buffer:
+        with zipfile.ZipFile(buffer, "w") as archive:  # PNGs are compressed already
+            for name, content in files.items():
+                archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), content)
+        return buffer.getvalue()
+
+
+def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected: list[str], language: str) -> dict:
+    """The value of the checkpoint list."""
+    items = [describe(info, scores) | {"title": title(info), "subtitle": subtitle(info)} for info in infos]
+    items.sort(key=lambda item: (item["dataset"], item["backbone"], VARIANTS.index(item["variant"]), item["loss"]))
+    return {
+        "items": items,
+        "selected": selected,
+        "presets": [{"key": key, "names": names} for key, names in presets(infos, scores).items()],
+        "maximum": MAXIMUM_PANELS,
+        "strings": texts(language),
+    }
+
+
+def strip_value(selected: str | None, language: str) -> dict:
+    """The value of the strip of examples."""
+    strings = texts(language)
+    items = []
+    for number, example in enumerate(examples(), 1):
+        with Image.open(example.photo) as photo:
+            photo.thumbnail(THUMBNAIL)
+            title = strings["example_title"].format(number=number)
+            items.append({"name": example.name, "title": title, "src": photo_url(photo)})
+    return {"items": items, "selected": selected, "strings": strings}
+
+
+def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) -> dict | None:
+    """The value of the IoU table; `scores` gives 'class_iou' and 'miou' on this image of checkpoints by name.
+
+    One row per class that occurs, the mean last; None where there is nothing to show.
+    """
+    if not scores:
+        return None
+    rows = []
+    for entry in labels_value(comparison.truth.labels)["classes"]:
+        values = [score["class_iou"][entry["name"]] for score in scores.values()]
+        if any(value is not None for value in values):
+            rows.append({"name": entry["name"], "color": entry["color"], "values": values})
+    strings = texts(language)
+    rows.append({"name": strings["iou_mean"], "color": None, "values": [score["miou"] for score in scores.values()]})
+    infos = [comparison.results[name].info for name in scores]
+    return {"columns": [f"{title(info)} · {info.loss}" for info in infos], "rows": rows, "strings": strings}
