@@ -90,8 +90,9 @@ def push(
             if error.response.status_code == 412 and attempt < ATTEMPTS:
                 continue
             raise _explained(error, repository) from None
-        except (httpx.HTTPError, ConnectionError) as error:
-            raise HubUnreachable(f"{repository}: the upload broke off ({error}); run it again") from None
+        except (httpx.HTTPError, ConnectionError, RuntimeError) as error:  # RuntimeError: of Git LFS and hf_xet
+            reason = str(error.__cause__ or error).strip().split("\n", 1)[0]
+            raise HubUnreachable(f"{repository}: the upload broke off ({reason}); run it again") from None
         page = done.pr_url or done.commit_url
         return Push(repository, tuple(changed), unchanged, sent_bytes, not state.exists, done.oid, page, False)
     raise AssertionError("unreachable")
