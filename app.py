@@ -9,26 +9,27 @@ import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when the libraries are imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-import gradio as gr  # noqa: E402
-import torch  # noqa: E402
-from gradio.processing_utils import save_bytes_to_cache  # noqa: E402
-from PIL import Image  # noqa: E402
+import gradio as gr
+import torch
+from gradio.processing_utils import save_bytes_to_cache
+from PIL import Image
 
-import evaluation.table  # noqa: E402
-import zoo.viewer  # noqa: E402
-from evaluation import leaderboard, metrics  # noqa: E402
-from zoo import examples  # noqa: E402
-from zoo.catalog import Catalog, name_of  # noqa: E402
-from zoo.checkpoint import CheckpointInfo  # noqa: E402
-from zoo.comparison import Comparison, Segmenter, Truth, choose, presets  # noqa: E402
-from zoo.page import choose_language, component_files, script, texts, translate  # noqa: E402
-from zoo.presentation import describe, iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes  # noqa: E402
-from zoo.segment import ImageError, decode_image, segment  # noqa: E402
-from zoo.truth import decode_truth  # noqa: E402
+import evaluation.table
+import zoo.viewer
+from evaluation import leaderboard, metrics
+from zoo import examples
+from zoo.catalog import Catalog, name_of
+from zoo.checkpoint import CheckpointInfo
+from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
+from zoo.page import choose_language, component_files, script, texts, translate
+from zoo.presentation import describe, iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.segment import ImageError, decode_image, segment
+from zoo.truth import decode_truth
 
 try:  # present on Hugging Face Spaces with ZeroGPU; anywhere else the processor of this machine does the work
     from spaces import GPU as on_gpu
@@ -68,10 +69,9 @@ def uploaded_path(payload) -> str | None:
 class Page:
     """The checkpoints on offer, their scores, and what happens on an event of the page or a call of the API."""
 
-    def __init__(self, catalog: Catalog, results_folder: Path | None = None):
-        self.catalog = catalog
-        self.board = leaderboard.payload(results_folder)
-        self.scores = {row["sha256"]: row for row in reversed(self.board["rows"])}  # the best ranked row of each
+    def __init__(self, catalog: Catalog, board: dict):
+        self.catalog, self.board = catalog, board
+        self.scores = {row["sha256"]: row for row in reversed(board["rows"])}  # of several rows, the first
         self.segmenter = Segmenter(lambda info: catalog.load(name_of(info)), run)
 
     @property
@@ -201,7 +201,7 @@ class Page:
         return [gr.FileData(path=path, orig_name=Path(path).name) for path in files], facts(work)
 
     def checkpoints(self) -> list[dict]:
-        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, size, mIoU."""
+        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, mIoU."""
         return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
 
     def leaderboard(self) -> dict:
@@ -237,20 +237,20 @@ def build(page: Page) -> gr.Blocks:
         gr.Markdown(I18N("headline"), elem_id="headline")
         with gr.Tabs(selected="compare") as tabs:
             with gr.Tab(I18N("tab_compare"), id="compare"):
-                compare = build_compare_tab(page)
+                parts = build_compare_tab(page)
             with gr.Tab(I18N("tab_leaderboard"), id="leaderboard"):
                 board = gr.HTML(**evaluation.table.component_files(), apply_default_css=False, elem_id="leaderboard")
                 with gr.Accordion(I18N("how_we_measure"), open=False):
                     measure = gr.Markdown()
         gr.Markdown(I18N("privacy"), elem_id="privacy")
-        connect(page, blocks, tabs, board, measure, **compare)
+        connect(page, blocks, tabs, board, measure, parts)
         gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
         gr.api(page.checkpoints, api_name="checkpoints")
         gr.api(page.leaderboard, api_name="leaderboard")
     return blocks.queue(max_size=32, api_open=False)
 
 
-def build_compare_tab(page: Page) -> dict[str, gr.blocks.Block]:
+def build_compare_tab(page: Page) -> SimpleNamespace:
     """The components of the first tab, by name."""
     with gr.Row(elem_id="compare"):
         with gr.Column(scale=0, min_width=320, elem_id="controls"):
@@ -282,42 +282,39 @@ def build_compare_tab(page: Page) -> dict[str, gr.blocks.Block]:
             archive = gr.File(visible="hidden")
             row = gr.Textbox(visible="hidden")  # the checkpoint whose leaderboard row was asked for
     work = gr.State(None, time_to_live=KEPT_SECONDS)
-    names = "photo strip picker go stop status truth viewer download iou archive row work"
-    return dict(
-        zip(names.split(), (photo, strip, picker, go, stop, status, truth, viewer, download, iou, archive, row, work))
-    )
+    return SimpleNamespace(**{name: part for name, part in locals().items() if isinstance(part, gr.blocks.Block)})
 
 
-def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, **part):
+def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNamespace):
     """Tie the events to the page's functions. One job at a time: the machine's cores are one model's worth."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
     work = {
         "fn": page.compare,
-        "inputs": [part["photo"], part["picker"], part["truth"]],
-        "outputs": [part["viewer"], part["iou"], part["work"], part["status"]],
+        "inputs": [part.photo, part.picker, part.truth],
+        "outputs": [part.viewer, part.iou, part.work, part.status],
         "show_progress": "minimal",
-        "show_progress_on": part["status"],
+        "show_progress_on": part.status,
         "concurrency_id": "inference",
         "concurrency_limit": 1,
         "api_visibility": "private",
     }
-    page_parts = [part["photo"], part["picker"], part["strip"], board, measure]
-    pick = part["strip"].pick(page.pick_example, None, [part["photo"], part["truth"]], **private)
-    bring = part["photo"].input(page.leave_example, part["strip"], part["strip"], **private)
-    jump = board.compare(page.compare_from_board, None, [part["picker"], tabs], **private)
+    page_parts = [part.photo, part.picker, part.strip, board, measure]
+    pick = part.strip.pick(page.pick_example, None, [part.photo, part.truth], **private)
+    bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
+    jump = board.compare(page.compare_from_board, None, [part.picker, tabs], **private)
     restore = blocks.load(page.restore, None, page_parts, **private)
     runs = [event.then(**work) for event in (restore, pick, bring, jump)]
-    runs += [event(**work) for event in (part["go"].click, part["picker"].preset, part["truth"].upload)]
-    address = {"fn": None, "inputs": [part["strip"], part["picker"]], "js": script("address"), **private}
+    runs += [event(**work) for event in (part.go.click, part.picker.preset, part.truth.upload)]
+    address = {"fn": None, "inputs": [part.strip, part.picker], "js": script("address"), **private}
     for run in runs[1:]:
         run.then(**address)
-    part["stop"].click(page.stop, part["work"], [part["viewer"], part["status"]], cancels=runs, **private)
-    for link in (part["picker"].details, part["viewer"].leaderboard):
-        named = link(page.row_name, None, part["row"], **private)
-        named = named.then(None, part["row"], None, js=script("board_row"), **private)
+    part.stop.click(page.stop, part.work, [part.viewer, part.status], cancels=runs, **private)
+    for link in (part.picker.details, part.viewer.leaderboard):
+        named = link(page.row_name, None, part.row, **private)
+        named = named.then(None, part.row, None, js=script("board_row"), **private)
         named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
-    zipped = part["download"].click(page.download, part["work"], part["archive"], **private)
-    zipped.success(None, part["archive"], None, js=script("download"), **private)
+    zipped = part.download.click(page.download, part.work, part.archive, **private)
+    zipped.success(None, part.archive, None, js=script("download"), **private)
 
 
 def theme() -> gr.themes.Base:
@@ -347,7 +344,7 @@ def launch(page: Page, **options) -> gr.Blocks:
 
 def main():
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
-    page = Page(Catalog())
+    page = Page(Catalog(), leaderboard.payload())
     page.catalog.refresh()
     blocks = launch(
         page,

@@ -23,7 +23,7 @@ function drawRow(row) {
   heading.append(row.name);
   line.append(heading);
   const known = row.values.filter((value) => value !== null);
-  const best = known.length > 1 ? Math.max(...known) : null;
+  const best = known.length > 1 ? Math.max(...known) || null : null; // no star where nobody found the class
   for (const value of row.values) {
     const text = value === null ? "–" : (100 * value).toLocaleString(locale, {minimumFractionDigits: 1, maximumFractionDigits: 1});
     const made = cell("td", text, value !== null && value === best ? "best" : "");

@@ -1,0 +1,181 @@
+"""Choosing, running and remembering checkpoints, and the forms in which a comparison leaves the page."""
+
+import io
+import json
+import threading
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from page_server import FOCAL, LADDER, make_page, write_checkpoints
+from PIL import Image
+
+from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
+from zoo.examples import examples
+from zoo.labels import CAMVID
+from zoo.presentation import iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.segment import ImageError, Segmentation, decode_image
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = tmp_path_factory.mktemp("checkpoints")
+    write_checkpoints(root)
+    return make_page(root)
+
+
+@pytest.fixture
+def work(page):
+    example = examples()[0]
+    comparison = Comparison("street", decode_image(example.photo), [page.infos[name] for name in LADDER])
+    for _ in comparison.advance(page.segmenter):
+        pass
+    return comparison
+
+
+def test_a_value_that_many_want_at_once_is_made_once():
+    once, made, start = Once(2), [], threading.Barrier(8)
+
+    def make():
+        made.append(threading.current_thread())
+        return object()
+
+    def ask():
+        start.wait()
+        found.append(once.get("key", make))
+
+    found = []
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1 and len(set(map(id, found))) == 1 and len(found) == 8
+
+
+def test_the_values_last_used_are_kept_and_errors_are_not():
+    once = Once(2)
+    for key in ("a", "b", "a", "c"):
+        once.get(key, lambda key=key: key.upper())
+    assert "a" in once and "c" in once and "b" not in once
+    with pytest.raises(ZeroDivisionError):
+        once.get("d", lambda: 1 / 0)
+    assert "d" not in once and once.get("d", lambda: 4) == 4
+
+
+def test_equal_work_is_done_once(page):
+    calls = []
+
+    def run(model, image):
+        calls.append(image)
+        return Segmentation(np.zeros((2, 3), np.uint8), np.ones((2, 3), np.float32), 1.0)
+
+    loads = []
+    segmenter = Segmenter(lambda info: loads.append(info) or torch.nn.Identity(), run)
+    info, other = page.infos[LADDER[0]], page.infos[LADDER[1]]
+    red, blue = Image.new("RGB", (3, 2), "red"), Image.new("RGB", (3, 2), "blue")
+    first = segmenter.segment(info, red)
+    assert segmenter.segment(info, red.copy()) is first and len(calls) == 1
+    assert segmenter.segment(info, blue) is not first and segmenter.segment(other, red) is not first
+    assert len(calls) == 3 and len(loads) == 2
+
+
+def test_one_broken_checkpoint_spoils_no_other(page):
+    def load(info):
+        if info.variant == "fcn16s":
+            raise OSError("weights are gone")
+        return page.catalog.load(info.name)
+
+    comparison = Comparison("x", decode_image(examples()[0].photo), [page.infos[name] for name in LADDER])
+    states = [(len(comparison.results), len(comparison.errors)) for _ in comparison.advance(Segmenter(load))]
+    assert states == [(1, 0), (1, 1), (2, 1)]
+    panels = viewer_value(comparison, page.scores, "en")["panels"]
+    assert [panel["status"] for panel in panels] == ["done", "failed", "done"]
+    assert panels[1]["message"] == "weights are gone" and "mask" not in panels[1]
+
+
+def test_choose_speaks_to_the_person(page):
+    assert [info.name for info in choose(page.infos, [LADDER[1], LADDER[0], LADDER[1]])] == [LADDER[1], LADDER[0]]
+    for names, message in ((None, "Tick at least one"), ([], "Tick at least one"), (["../x"], "no checkpoint '../x'")):
+        with pytest.raises(ImageError, match=message):
+            choose(page.infos, names)
+    many = {str(index): None for index in range(10)}
+    with pytest.raises(ImageError, match="At most 9"):
+        choose(many, list(many))
+
+
+def test_presets(page):
+    infos = list(page.infos.values())
+    found = presets(infos, page.scores)
+    assert found["ladder"] == LADDER
+    assert sorted(found["losses"]) == sorted([LADDER[2], FOCAL])
+    assert found["best"] == [LADDER[2]] and len(found["all"]) == 4
+    alone = presets([page.infos[LADDER[0]]], {})
+    assert alone == {"all": [LADDER[0]]}
+
+
+def test_viewer_value_follows_the_work(page, work):
+    waiting = Comparison("street", work.decoded, work.infos)
+    assert [panel["status"] for panel in viewer_value(waiting, {}, "en")["panels"]] == ["running", "waiting", "waiting"]
+    value = viewer_value(work, page.scores, "en")
+    json.dumps(value, allow_nan=False)
+    assert value["photo"]["width"] == 480 and value["truth"] is None
+    for panel, result in zip(value["panels"], work.results.values(), strict=True):
+        shares = [(result.mask == index).mean() for index in range(11)]
+        assert panel["shares"] == pytest.approx(shares) and sum(panel["shares"]) == pytest.approx(1)
+        assert panel["status"] == "done" and panel["miou"] == page.scores[result.info.sha256]["miou"]
+    work.errors.clear()
+    waiting.stop("Stopped.")
+    assert {panel["message"] for panel in viewer_value(waiting, {}, "en")["panels"]} == {"Stopped."}
+
+
+def test_picker_and_strip_values(page):
+    value = picker_value(list(page.infos.values()), page.scores, LADDER, "pt-BR")
+    assert [item["variant"] for item in value["items"]] == ["fcn32s", "fcn16s", "fcn8s", "fcn8s"]
+    assert value["strings"]["preset_ladder"] == "Escada"
+    strip = strip_value("0016E5_08041", "en")
+    assert strip["selected"] == "0016E5_08041" and len({item["title"] for item in strip["items"]}) == 5
+    json.dumps([value, strip], allow_nan=False)
+
+
+def test_summary_names_exact_versions(page, work):
+    facts = summary(work)
+    for entry, name in zip(facts["checkpoints"], LADDER, strict=True):
+        assert entry["name"] == name and entry["sha256"] == page.infos[name].sha256
+        assert sum(one["pixels"] for one in entry["classes"]) == 480 * 360
+        assert [one["name"] for one in entry["classes"]] == list(CAMVID.classes)
+
+
+def test_zip_holds_exact_masks_overlays_and_facts(work):
+    work.truth = Truth(np.full((360, 480), 11, np.uint8), CAMVID)
+    content = zip_bytes(work, summary(work))
+    assert content == zip_bytes(work, summary(work))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        names = {"photo.png", "truth.png", "summary.json"}
+        names |= {f"{folder}/{name}.png" for folder in ("masks", "overlays") for name in LADDER}
+        assert set(archive.namelist()) == names
+        photo = np.array(Image.open(archive.open("photo.png")), dtype=int)
+        for name in LADDER:
+            mask = np.array(Image.open(archive.open(f"masks/{name}.png")))
+            assert np.array_equal(mask, work.results[name].mask)
+            blended = (photo + np.array(CAMVID.palette)[mask]) / 2
+            assert np.abs(np.array(Image.open(archive.open(f"overlays/{name}.png"))) - blended).max() <= 1
+        assert json.loads(archive.read("summary.json"))["checkpoints"][0]["name"] == LADDER[0]
+
+
+def test_iou_table_lists_classes_that_occur(work):
+    work.truth = Truth(work.results[LADDER[0]].mask, CAMVID)
+    scores = {
+        LADDER[0]: {"miou": 1.0, "class_iou": dict.fromkeys(CAMVID.classes) | {"sky": 1.0, "road": None}},
+        LADDER[1]: {"miou": 0.5, "class_iou": dict.fromkeys(CAMVID.classes) | {"sky": 0.5, "car": 0.0}},
+    }
+    value = iou_value(work, scores, "en")
+    assert value["columns"] == ["FCN-32s · ce", "FCN-16s · ce"]
+    assert [(row["name"], row["values"]) for row in value["rows"]] == [
+        ("sky", [1.0, 0.5]),
+        ("car", [None, 0.0]),
+        ("Mean of the classes (mIoU)", [1.0, 0.5]),
+    ]
+    assert iou_value(work, {}, "en") is None
