@@ -1,0 +1,350 @@
+"""Running models over a dataset: what must not change the counts, what is refused, and the command."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from PIL import Image
+from sklearn import metrics as sklearn_metrics
+from torch import nn
+
+from evaluation.__main__ import Options, main
+from evaluation.cost import measure_cost, multiply_accumulates, peak_memory
+from evaluation.datasets import open_dataset
+from evaluation.evaluate import EvaluationError, confusion_matrices, evaluate, predict
+from evaluation.provenance import command_line
+from evaluation.results import read_document, read_result
+from evaluation.sources import ClassMismatchError, match_classes, open_source
+from zoo.checkpoint import CheckpointError, save
+from zoo.labels import CAMVID, PASCAL_VOC, LabelSet
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def dataset(camvid):
+    return open_dataset("camvid", camvid, "val")
+
+
+@pytest.fixture
+def checkpoint(make_model, tmp_path):
+    """Folder of a tiny checkpoint."""
+    folder = tmp_path / "checkpoint"
+    save(make_model(), folder, labels=CAMVID, loss="ce", training={"epochs": 0})
+    return folder
+
+
+def in_memory(sizes, classes=3, void=255, order=None):
+    """A dataset of random images of these (height, width); `order` rearranges the same images."""
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in sizes]
+    masks = [random.choice([*range(classes), void], size).astype(np.uint8) for size in sizes]
+    order = list(order or range(len(sizes)))
+    labels = SimpleNamespace(classes=tuple(map(str, range(classes))), void=void)
+
+    class InMemory:
+        image_ids = tuple(f"image {index}" for index in order)
+
+        def __len__(self):
+            return len(order)
+
+        def image(self, index):
+            return images[order[index]]
+
+        def mask(self, index):
+            return masks[order[index]]
+
+    found = InMemory()
+    found.labels = labels
+    return found
+
+
+class Colours(nn.Module):
+    """Red, green, blue are the logits of three classes; their smallest parts are exact in float32."""
+
+    def forward(self, images):
+        return images * 4
+
+
+def test_counts_equal_scikit_learn(dataset, make_model):
+    model = make_model()
+    counts, seconds = evaluate(model, dataset)
+    assert seconds > 0
+    for index in range(len(dataset)):
+        with torch.inference_mode():
+            image = torch.from_numpy(dataset.image(index).copy()).permute(2, 0, 1)[None] / 255
+            prediction = model(image)[0].argmax(0).numpy()
+        target = dataset.mask(index)
+        kept = target != CAMVID.void
+        expected = sklearn_metrics.confusion_matrix(target[kept], prediction[kept], labels=range(11))
+        np.testing.assert_array_equal(counts.matrices[index], expected)
+        assert counts.calibration[index, :, 0].sum() == kept.sum()
+        assert counts.calibration[index, :, 1].sum() == np.trace(expected)
+    np.testing.assert_array_equal(counts.matrices, confusion_matrices(model, dataset).numpy())
+
+
+def same(first, second):
+    return all(np.array_equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True))
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 4), (3, 1), (4, 2), (100, 3)])
+def test_batch_size_and_workers_change_nothing(dataset, make_model, batch_size, workers):
+    model = make_model()
+    alone, _ = evaluate(model, dataset)
+    together, _ = evaluate(model, dataset, batch_size=batch_size, workers=workers)
+    assert same(alone, together)
+    matrices = confusion_matrices(model, dataset, batch_size=batch_size, workers=workers)
+    assert np.array_equal(matrices.numpy(), alone.matrices)
+
+
+def test_images_of_many_sizes_and_their_order_change_nothing():
+    sizes = [(20, 30), (20, 30), (1, 1), (31, 17), (20, 30), (2, 50)]
+    plain, _ = evaluate(Colours(), in_memory(sizes))
+    batched, _ = evaluate(Colours(), in_memory(sizes), batch_size=4)
+    assert same(plain, batched)
+    order = [3, 0, 5, 4, 2, 1]
+    shuffled, _ = evaluate(Colours(), in_memory(sizes, order=order), batch_size=2)
+    for name, array in vars(shuffled).items():
+        np.testing.assert_array_equal(array, getattr(plain, name)[order])
+    for index, (height, width) in enumerate(sizes):
+        assert plain.matrices[index].sum() <= height * width
+
+
+class Coarse(nn.Module):
+    """Logits at a third of the size."""
+
+    def forward(self, images):
+        return F.avg_pool2d(images, 3)
+
+
+def test_logits_are_resized_to_the_mask_not_masks_to_the_logits():
+    dataset = in_memory([(21, 33)])
+    image = torch.from_numpy(dataset.image(0)).permute(2, 0, 1)[None] / 255
+    logits = F.interpolate(F.avg_pool2d(image, 3), size=(21, 33), mode="bilinear", align_corners=False)
+    prediction, target = logits[0].argmax(0).numpy(), dataset.mask(0)
+    kept = target != 255
+    expected = sklearn_metrics.confusion_matrix(target[kept], prediction[kept], labels=range(3))
+    np.testing.assert_array_equal(confusion_matrices(Coarse(), dataset)[0], expected)
+    nearest = F.avg_pool2d(image, 3)[0].argmax(0).numpy().repeat(3, 0).repeat(3, 1)
+    assert (nearest != prediction).any()  # resizing the mask instead would differ
+
+
+def test_confidence_is_the_softmax_of_the_winner():
+    logits = torch.randn(5, 8, 9, generator=torch.Generator().manual_seed(0)) * 3
+    prediction, confidence = predict(logits, "x")
+    best, index = logits.softmax(0).max(0)
+    np.testing.assert_array_equal(prediction, index)
+    np.testing.assert_allclose(confidence / 65535, best, atol=1 / 65535)
+
+
+def test_bf16_is_close_and_the_model_keeps_its_mode(dataset, make_model):
+    model = make_model().train()
+    full, half = (confusion_matrices(model, dataset, precision=precision) for precision in ("fp32", "bf16"))
+    assert model.training
+    assert (full != half).any()
+    moved = (full - half).abs().sum() / 2
+    assert moved < 0.1 * full.sum()
+    with pytest.raises(ValueError, match="precision is 'fp8'; choose one of fp32, bf16"):
+        confusion_matrices(model, dataset, precision="fp8")
+
+
+class Broken(nn.Module):
+    def forward(self, images):
+        return images / images.new_zeros(1)
+
+
+def test_logits_that_are_not_finite_are_refused_by_image():
+    with pytest.raises(EvaluationError, match="image 0: the model's logits are not finite"):
+        evaluate(Broken(), in_memory([(4, 4)]))
+
+
+def test_broken_mask_stops_the_run_with_its_name(dataset, make_model):
+    dataset.mask_paths[2].write_bytes(b"not a PNG")
+    with pytest.raises(ValueError, match=re.escape(str(dataset.mask_paths[2]))):
+        evaluate(make_model(), dataset)
+
+
+def test_progress_shows_images_per_second(capsys):
+    evaluate(Colours(), in_memory([(4, 4)] * 3), progress=True)
+    assert "images/s" in capsys.readouterr().err
+    evaluate(Colours(), in_memory([(4, 4)] * 3))
+    assert capsys.readouterr().err == ""
+
+
+def command(*arguments):
+    return main([str(argument) for argument in arguments])
+
+
+def test_command_writes_a_result_that_another_run_repeats(camvid, checkpoint, tmp_path, capsys):
+    documents = []
+    for folder in ("first", "second"):
+        out = tmp_path / folder
+        assert command(checkpoint, "--data", camvid, "--out", out, "--passes", 2, "--resamples", 300) == 0
+        (path,) = out.glob("*.json")
+        documents.append(read_document(path))
+    first, second = documents
+    assert path.name == "fcn8s-vgg16bn-w6-ce-camvid__camvid__val.json"
+    assert f"{100 * first['scores']['miou']:.2f} %" in capsys.readouterr().out
+    figures = ("scores", "boundary", "intervals", "sequences", "calibration", "confusion_matrix", "counts")
+    assert {name: first[name] for name in figures} == {name: second[name] for name in figures}
+    assert set(first["sequences"]) == {"0001TP", "0016E5"}
+    assert first["checkpoint"]["sha256"] == json.loads((checkpoint / "config.json").read_text())["weights"]["sha256"]
+    assert first["cost"]["timings"][0]["milliseconds"] > 0
+    assert str(tmp_path) not in path.read_text()
+    shown = first["environment"]["command"]
+    assert shown == (
+        "python -m evaluation CHECKPOINTS/checkpoint --dataset camvid --data DIR --split val --passes 2 --resamples 300"
+    )
+
+
+def test_two_processes_count_every_image_once(camvid, checkpoint, tmp_path):
+    # Three images would leave one process with one more: nothing is padded, nothing counted twice.
+    for folder in ("val", "valannot"):
+        sorted((camvid / folder).iterdir())[-1].unlink()
+    arguments = ["-m", "evaluation", str(checkpoint), "--data", str(camvid), "--passes", "1", "--resamples", "100"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    alone = [sys.executable, *arguments, "--out", str(tmp_path / "alone")]
+    subprocess.run(alone, cwd=ROOT, check=True, timeout=300, env=environment, capture_output=True)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--local-addr"]
+    together = [*launcher, "127.0.0.1", *arguments, "--out", str(tmp_path / "together")]
+    subprocess.run(together, cwd=ROOT, check=True, timeout=300, env=environment, capture_output=True)
+    (first,), (second,) = (list((tmp_path / folder).glob("*.json")) for folder in ("alone", "together"))
+    assert same(read_result(first).counts, read_result(second).counts)
+    assert read_result(second).document["scores"] == read_result(first).document["scores"]
+    assert len(read_result(second).image_ids) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["CHECKPOINT", "--data", "DATA", "--split", "test"], "testannot|test: no such folder"),
+        (["CHECKPOINT", "--data", "NOWHERE"], "no such folder; give the folder that holds the dataset with --data"),
+        (["CHECKPOINT", "--data", "DATA", "--dataset", "coco"], "unknown dataset 'coco'"),
+        (["no-such-checkpoint", "--data", "DATA"], "no-such-checkpoint"),
+        (
+            ["torchvision:fcn_resnet5000", "--data", "DATA"],
+            "has no segmentation model 'fcn_resnet5000'; it has",
+        ),
+        (["torchvision:fcn_resnet50", "--data", "DATA"], "no class for sky, building, .* of CamVid"),
+    ],
+)
+def test_command_names_what_is_wrong(arguments, message, camvid, checkpoint, tmp_path, capsys):
+    places = {"CHECKPOINT": checkpoint, "DATA": camvid, "NOWHERE": tmp_path / "nowhere"}
+    out = tmp_path / "out"
+    assert command(*(places.get(word, word) for word in arguments), "--out", out) == 1
+    assert re.search(f"error: .*({message})", capsys.readouterr().err)
+    assert not out.exists()
+
+
+def test_command_refuses_broken_checkpoint_and_label_out_of_range(camvid, checkpoint, tmp_path, capsys):
+    mask = sorted((camvid / "valannot").iterdir())[1]
+    content = mask.read_bytes()
+    Image.fromarray(np.full((40, 56), 77, np.uint8)).save(mask)
+    assert command(checkpoint, "--data", camvid, "--out", tmp_path / "out") == 1
+    assert f"{mask.name}: label value 77" in capsys.readouterr().err
+    mask.write_bytes(content)
+    weights = checkpoint / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-8])
+    assert command(checkpoint, "--data", camvid, "--out", tmp_path / "out") == 1
+    assert "model.safetensors" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_interruption_leaves_nothing(camvid, checkpoint, tmp_path, monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evaluation.__main__.measure_cost", interrupt)
+    assert command(checkpoint, "--data", camvid, "--out", tmp_path / "out") == 130
+    assert not (tmp_path / "out").exists()
+    assert "nothing half-written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [[], ["x"], ["x", "--data", "d", "--workers", "0"], ["--data", "d"]])
+def test_command_line_that_does_not_fit_exits(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    assert "python -m evaluation" in capsys.readouterr().err
+
+
+def test_stored_command_holds_no_place_of_this_machine(tmp_path):
+    options = Options(data="/somewhere/camvid", out="/somewhere/out", report="/somewhere/report", precision="bf16")
+    expected = "python -m evaluation owner/name --dataset camvid --data DIR --split val --precision bf16"
+    assert command_line("owner/name", options) == expected
+    assert str(tmp_path.parent) not in command_line(str(tmp_path), options)
+
+
+def test_checkpoint_of_other_classes_is_refused(make_model, tmp_path):
+    save(make_model(), tmp_path / "c", labels=CAMVID, loss="ce", training={})
+    with pytest.raises(ClassMismatchError, match=r"has the classes sky, .*, but PASCAL VOC has background"):
+        open_source(str(tmp_path / "c"), PASCAL_VOC)
+    with pytest.raises(CheckpointError):
+        open_source(str(tmp_path / "none"), CAMVID)
+
+
+def test_class_names_match_whatever_their_spelling():
+    labels = LabelSet("two", "Two", ("dining table", "TV monitor"), ((0, 0, 0), (1, 1, 1)), 255)
+    assert match_classes(labels, ("__background__", "tvmonitor", "diningtable"), "x") == [2, 1]
+    with pytest.raises(ClassMismatchError, match="x has no class for TV monitor of Two; it has dining_table"):
+        match_classes(labels, ("dining_table",), "x")
+
+
+def test_torchvision_model_is_evaluated_on_the_classes_of_the_dataset(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    weights = torchvision.models.get_model_weights("lraspp_mobilenet_v3_large").DEFAULT
+    torch.manual_seed(0)
+    network = torchvision.models.get_model("lraspp_mobilenet_v3_large", weights=None, weights_backbone=None).eval()
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(network.state_dict(), folder / weights.url.rsplit("/", 1)[1])  # as if it had been downloaded
+    labels = LabelSet("pets", "Pets", ("dog", "cat"), ((0, 0, 0), (1, 1, 1)), 255)
+    source = open_source("torchvision:lraspp_mobilenet_v3_large", labels)
+    assert source.name == "torchvision-lraspp_mobilenet_v3_large"
+    assert (source.variant, source.revision) == ("lraspp", "COCO_WITH_VOC_LABELS_V1")
+    image = torch.rand(1, 3, 33, 47)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    with torch.inference_mode():
+        expected = network((image - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1))["out"]
+        dog, cat = (PASCAL_VOC.classes.index(name) for name in labels.classes)
+        torch.testing.assert_close(source.model(image), expected[:, [dog, cat]])
+
+
+def test_cost_of_a_convolution_worked_out_by_hand():
+    model = nn.Conv2d(3, 8, 3, padding=1)
+    found = measure_cost(model, 10, 20, repeats=3)
+    assert found["parameters"] == 3 * 8 * 9 + 8
+    assert found["gmacs"] == pytest.approx(10 * 20 * 8 * 3 * 9 / 1e9)
+    (timing,) = found["timings"]
+    assert timing["milliseconds"] > 0
+    assert timing["threads"] == torch.get_num_threads()
+    assert timing["device"]
+    image = torch.zeros(1, 3, 10, 20, dtype=torch.uint8)
+    assert multiply_accumulates(model, image) == 10 * 20 * 8 * 3 * 9
+
+
+class Chain(nn.Module):
+    """Ten steps of which two tensors live at a time."""
+
+    def forward(self, images):
+        for _ in range(10):
+            images = images + 1
+        return images
+
+
+def test_peak_memory_counts_what_is_alive_at_once():
+    image = torch.zeros(1, 3, 100, 100, dtype=torch.uint8)
+    single = 3 * 100 * 100 * 4
+    assert 2 * single <= peak_memory(Chain(), image, torch.device("cpu"), "fp32") <= 4 * single
+    heavy = nn.Sequential(Chain())
+    heavy.register_buffer("weights", torch.zeros(1_000_000))
+    assert peak_memory(heavy, image, torch.device("cpu"), "fp32") >= 4_000_000 + 2 * single
