@@ -130,7 +130,7 @@ def measure(text: str, dataset: SegmentationDataset, options: Options, *, shared
         "dataset": dataset_facts(dataset),
         "protocol": protocol(options),
         "cost": cost | {"evaluation_seconds": seconds},
-        "environment": environment(command_line(text, options)),
+        "environment": environment(command_line(text, source, options)),
     }
     path = write_result(options.out, counts, dataset.image_ids, dataset.sequences, document)
     print_scores(path)

@@ -13,9 +13,11 @@ from evaluation.boundary import BAND_WIDTHS
 from evaluation.calibration import BINS
 from evaluation.datasets import SegmentationDataset
 from evaluation.results import image_list_sha256
+from evaluation.sources import Source
 
 PACKAGES = ("torch", "torchvision", "torchmetrics", "numpy", "pillow")
-NOT_RECORDED = ("data", "out", "report", "all_bundled")  # places on one machine, and what the result names itself
+# Said by hand below, places on one machine, and a flag that the checkpoint's name replaces.
+NOT_RECORDED = ("dataset", "split", "revision", "data", "out", "report", "all_bundled")
 
 
 def protocol(options) -> dict:
@@ -74,15 +76,15 @@ def _git(root: Path, *arguments: str) -> str:
     return run.stdout.strip()
 
 
-def command_line(checkpoint: str, options) -> str:
-    """The command that measures this checkpoint again: flags that differ from the defaults, no path of this machine."""
-    path = Path(checkpoint)
-    shown = f"CHECKPOINTS/{path.name}" if path.is_dir() else checkpoint
-    words = ["python", "-m", "evaluation", shlex.quote(shown), "--dataset", options.dataset, "--data", "DIR"]
-    words += ["--split", options.split]
+def command_line(text: str, source: Source, options) -> str:
+    """The command that measures `source`, given as `text`, again: flags off their defaults, no path of this machine."""
+    names = {"bundled": source.name, "folder": f"CHECKPOINTS/{Path(text).name}", "hub": source.repository}
+    words = ["python", "-m", "evaluation", shlex.quote(names.get(source.kind) or text)]
+    words += ["--dataset", options.dataset, "--data", "DIR", "--split", options.split]
+    if source.kind == "hub":
+        words += ["--revision", source.revision]
     for item in fields(options):
         value = getattr(options, item.name)
-        if item.name in (*NOT_RECORDED, "dataset", "split") or value == item.default:
-            continue
-        words += [f"--{item.name.replace('_', '-')}", shlex.quote(str(value))]
+        if item.name not in NOT_RECORDED and value != item.default:
+            words += [f"--{item.name.replace('_', '-')}", shlex.quote(str(value))]
     return " ".join(words)

@@ -11,6 +11,7 @@ from torch import nn
 
 from evaluation.evaluate import EvaluationError
 from zoo.catalog import load
+from zoo.checkpoint import bundled_folder
 from zoo.labels import LabelSet
 
 TORCHVISION = "torchvision:"
@@ -55,10 +56,11 @@ def open_source(text: str, labels: LabelSet, *, revision: str | None = None, dev
         raise ClassMismatchError(
             f"{info.name} has the classes {_list(info.labels.classes)}, but {labels.title} has {_list(labels.classes)}"
         )
+    is_bundled = info.source != "hub" and Path(info.location).resolve().parent == bundled_folder().resolve()
     return Source(
         model=model,
         name=info.name,
-        kind=info.source,
+        kind="bundled" if is_bundled else info.source,
         repository=info.location if info.source == "hub" else None,
         revision=info.revision,
         variant=info.variant,

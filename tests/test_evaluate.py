@@ -22,6 +22,7 @@ from evaluation.cost import measure_cost, multiply_accumulates, peak_memory
 from evaluation.datasets import open_dataset
 from evaluation.evaluate import EvaluationError, confusion_matrices, evaluate, predict
 from evaluation.provenance import command_line
+from evaluation.report import overlay
 from evaluation.results import read_document, read_result
 from evaluation.sources import ClassMismatchError, match_classes, open_source
 from zoo.checkpoint import CheckpointError, save
@@ -277,11 +278,44 @@ def test_command_line_that_does_not_fit_exits(arguments, capsys):
     assert "python -m evaluation" in capsys.readouterr().err
 
 
-def test_stored_command_holds_no_place_of_this_machine(tmp_path):
-    options = Options(data="/somewhere/camvid", out="/somewhere/out", report="/somewhere/report", precision="bf16")
-    expected = "python -m evaluation owner/name --dataset camvid --data DIR --split val --precision bf16"
-    assert command_line("owner/name", options) == expected
-    assert str(tmp_path.parent) not in command_line(str(tmp_path), options)
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("bundled", "/here/zoo/bundled/fcn8s", "fcn8s"),
+        ("folder", "/here/runs/mine", "CHECKPOINTS/mine"),
+        ("hub", "owner/name", "owner/name"),
+        ("torchvision", "torchvision:fcn_resnet50", "torchvision:fcn_resnet50"),
+    ],
+)
+def test_stored_command_holds_no_place_of_this_machine(kind, text, shown):
+    options = Options(data="/here/camvid", out="/here/out", report="/here/report", precision="bf16", revision="main")
+    source = SimpleNamespace(kind=kind, name="fcn8s", repository="owner/name" if kind == "hub" else None, revision="c0")
+    revision = " --revision c0" if kind == "hub" else ""  # the commit that was measured, not the branch asked for
+    expected = f"python -m evaluation {shown} --dataset camvid --data DIR --split val{revision} --precision bf16"
+    assert command_line(text, source, options) == expected
+
+
+def test_report_shows_plots_and_images(camvid, checkpoint, tmp_path, capsys):
+    arguments = (checkpoint, "--data", camvid, "--out", tmp_path / "out", "--passes", 1, "--resamples", 100)
+    assert command(*arguments, "--report", tmp_path / "report") == 0
+    (page,) = (tmp_path / "report").glob("*/index.html")
+    assert str(page) in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r'src="([^"]+)"', text)
+    assert len(files) == 4 + 2 * 4  # plots; each of the 4 images is among the best and among the worst four
+    for file in set(files):
+        assert (page.parent / file).stat().st_size > 500
+    with Image.open(page.parent / next(file for file in files if file.endswith(".jpg"))) as strip:
+        assert strip.size == (4 * 56, 40)
+    (result,) = (tmp_path / "out").glob("*.json")
+    assert f"<td>{100 * read_document(result)['scores']['miou']:.1f}</td>" in text
+    assert "sign symbol" in text
+
+
+def test_overlay_blends_colours_and_blackens_void():
+    image = np.full((1, 3, 3), 100, np.uint8)
+    found = overlay(image, np.array([[0, 3, 11]], np.uint8), CAMVID, opacity=0.5)
+    assert found.tolist() == [[[114, 114, 114], [114, 82, 114], [0, 0, 0]]]
 
 
 def test_checkpoint_of_other_classes_is_refused(make_model, tmp_path):
