@@ -41,7 +41,7 @@ def hub():
 
 @pytest.fixture
 def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", answer_seconds=0.5, pull_seconds=20)
+    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
 
 
 def commits(hub):
@@ -174,8 +174,8 @@ def test_a_hub_that_is_away_is_reported_in_time(settings, folder, port):
     with port() as endpoint:
         started = time.monotonic()
         with pytest.raises(HubUnreachable):
-            push(folder, NAME, settings=replace(settings, endpoint=endpoint))
-        assert time.monotonic() - started < 3
+            push(folder, NAME, settings=replace(settings, endpoint=endpoint, answer_seconds=0.5))
+        assert time.monotonic() - started < 10
 
 
 def test_over_hf_xet(tmp_path, folder, monkeypatch):

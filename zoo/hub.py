@@ -101,10 +101,10 @@ def within(work: Callable[[Watch], Any], *, quiet: float, total: float, subject:
     while not done.wait(0.02 if quiet < 1 else 0.2):
         if watch.quiet_seconds() > quiet:
             watch.cancelled = True
-            raise HubUnreachable(f"{subject}: the Hub has not answered for {quiet:.0f} s; try again later")
+            raise HubUnreachable(f"{subject}: the Hub has not answered for {quiet:g} s; try again later")
         if time.monotonic() > end:
             watch.cancelled = True
-            raise HubUnreachable(f"{subject}: not finished after {total:.0f} s; try again later")
+            raise HubUnreachable(f"{subject}: not finished after {total:g} s; try again later")
     if "error" in outcome:
         raise outcome["error"]
     return outcome["value"]
@@ -141,7 +141,7 @@ def stream(address: str, settings: HubSettings, watch: Watch, *, subject: str, l
     except httpx.TooManyRedirects:
         raise HubError(f"{subject}: the address redirects in a circle") from None
     except httpx.TimeoutException:
-        raise HubUnreachable(f"{subject}: the Hub has not answered for {seconds:.0f} s; try again later") from None
+        raise HubUnreachable(f"{subject}: the Hub has not answered for {seconds:g} s; try again later") from None
     except httpx.RemoteProtocolError:
         raise HubUnreachable(f"{subject}: the connection broke off after {received:,} bytes; try again") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
