@@ -128,6 +128,8 @@ def _resolve(repository, revision, settings, token, progress, companions) -> tup
             _replace_folder(staging, folder)
         reference.parent.mkdir(exist_ok=True)
         reference.write_text(sha, encoding="ascii")
+        if companions:
+            _companions_mark(folder).touch()
     except HubUnreachable as error:
         sha = reference.read_text(encoding="ascii") if reference.is_file() else ""
         if not COMMIT.fullmatch(sha) or not _complete(home / sha, False):
@@ -145,7 +147,11 @@ def _resolve(repository, revision, settings, token, progress, companions) -> tup
 
 
 def _complete(folder: Path, companions: bool) -> bool:
-    return (folder / WEIGHTS_FILE).is_file() and (not companions or (folder / ".companions").is_file())
+    return (folder / WEIGHTS_FILE).is_file() and (not companions or _companions_mark(folder).is_file())
+
+
+def _companions_mark(folder: Path) -> Path:
+    return folder.parent / "revisions" / f"{folder.name}+companions"
 
 
 def _replace_folder(staging: Path, folder: Path) -> None:
@@ -197,10 +203,9 @@ def _fetch(repository, sha, model, staging, settings, watch, token, progress, co
     path = staging / WEIGHTS_FILE
     _named(repository, lambda: compare_shapes(expected, safetensors_shapes(path), Path(WEIGHTS_FILE)))
     if companions:
-        (staging / ".eval_results").mkdir()
         for name in [name for name in files if COMPANIONS.fullmatch(name)][:MAXIMUM_COMPANIONS]:
+            (staging / name).parent.mkdir(exist_ok=True)
             save(name, MAXIMUM_COMPANION_BYTES)
-        (staging / ".companions").touch()
 
 
 def _files(repository: str, model: dict) -> dict[str, dict]:
@@ -243,6 +248,19 @@ def _named(repository: str, check: Callable):
     except CheckpointError as error:
         text = re.sub(r"^/\S*/(config\.json|model\.safetensors)", r"\1", str(error))
         raise HubError(f"{repository}: {text}") from None
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a checkpoint folder so that `target` appears whole or not at all; an existing `target` is replaced."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
+    try:
+        shutil.copytree(source, staging, dirs_exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def remove_excess(settings: HubSettings, keep: Path | None = None) -> list[Path]:
