@@ -56,7 +56,7 @@ function updateCards() {
 function updateCard(card) {
   const { panel } = card;
   const { title, name, status } = panel.data;
-  put(card.title, String(title || name));
+  put(card.title, panelTitle(panel));
   card.title.title = String(name || title);
   showScore(card);
   put(card.speed, isNumber(panel.data.milliseconds) ? duration(panel.data.milliseconds) : "");
@@ -69,10 +69,17 @@ function updateCard(card) {
 }
 
 function statusMessage(panel, shown) {
-  if (shown === "done") return state.mode === "confidence" && !panel.confidence ? text("no_confidence") : "";
+  if (shown === "done") return missingPart(panel);
   const detail = panel.error || String(panel.data.message || "");
   const label = panel.data.status === "done" && !panel.error ? text("loading") : text(shown in ENGLISH ? shown : "waiting");
   return detail ? `${label}: ${detail}` : label;
+}
+
+/** Why the current mode has nothing to show for a finished panel, "" when it has. */
+function missingPart(panel) {
+  if (state.mode === "confidence" && !panel.confidence) return text("no_confidence");
+  const alone = state.mode === "difference" && state.reference === "panels" && drawnCheckpoints().length < 2;
+  return alone && !panel.data.isTruth ? text("nothing_to_compare") : "";
 }
 
 /** mIoU with its interval; a button that the page can answer when value.leaderboard_links is set. */

@@ -2,7 +2,8 @@
 // never while panning or zooming: then a frame is two drawImage calls per panel.
 
 const MARK = [255, 45, 120]; // difference mode: far from every dataset's road, sky and tree colours
-const VIRIDIS = ["#440154", "#482878", "#3e4a89", "#31688e", "#26828e", "#1f9e89", "#35b779", "#6dcd59", "#fde725"];
+// Matplotlib's inferno from its bright end: what is uncertain glows, what is certain stays quiet.
+const HEAT = ["#fcffa4", "#f7d13d", "#fb9b06", "#ed6925", "#cf4446", "#a52c60", "#781c6d", "#4a0c6b", "#1b0c41", "#000004"];
 const PATTERN_SIZE = 16;
 
 // The machine is little-endian in every browser: R is the lowest byte.
@@ -117,7 +118,7 @@ function paintConfidence(panel, out) {
 }
 
 function heatTable() {
-  const stops = VIRIDIS.map(parseColour);
+  const stops = HEAT.map(parseColour);
   return Uint32Array.from({ length: 256 }, (_, value) => {
     const at = (value / 255) * (stops.length - 1);
     const low = Math.min(Math.floor(at), stops.length - 2);
@@ -125,10 +126,14 @@ function heatTable() {
   });
 }
 
-function paintDifference(panel, out) {
+/** Marks what differs; a panel that is itself the reference shows its classes instead. */
+function paintDifference(panel, out, width) {
   const differs = differenceTest(panel);
   panel.differing = null;
-  if (!differs) return;
+  if (!differs) {
+    paintMask(panel, out, width);
+    return;
+  }
   const visible = colourTable(panel);
   const mark = pack(MARK);
   let count = 0;

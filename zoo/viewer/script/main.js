@@ -42,7 +42,7 @@ function takePhoto({ src, width, height }) {
   image.src = src;
   image
     .decode()
-    .then(() => createImageBitmap(image, { resizeWidth: width, resizeHeight: height, resizeQuality: "high" }))
+    .then(() => createImageBitmap(image))
     .then((bitmap) => {
       photo.image = bitmap;
       redraw();
@@ -50,41 +50,61 @@ function takePhoto({ src, width, height }) {
     .catch(() => state.photo === photo && say(text("bad_photo")));
 }
 
-/** Fetches and decodes what the panel has got since the last value; reports on its own card. */
+/** Fetches and decodes what the panel has got since the last value; reports on its own card. The mask comes first. */
 async function loadPanel(panel, arrived) {
   announce(panel);
   const { mask, confidence, status } = panel.data;
   if (status !== "done" || !mask) return;
-  const photo = state.photo;
-  try {
-    const ids = panel.url === mask ? panel.ids : await loadSamples(mask);
-    const certainty = panel.confidenceUrl === confidence ? panel.confidence : await loadSamples(confidence);
-    if (photo !== state.photo || panel.data.mask !== mask) return; // a newer value came meanwhile
-    const first = !panel.ids && ids;
-    Object.assign(panel, { ids, url: mask, confidence: certainty, confidenceUrl: confidence, error: "" });
-    if (first) waitingForPaint.push({ panel, arrived });
-  } catch (problem) {
-    if (photo !== state.photo) return;
-    panel.error = text("bad_mask", { reason: problem.message });
+  if (panel.url !== mask && (await loadPart(panel, mask, "ids"))) {
+    panel.url = mask;
+    waitingForPaint.push({ panel, arrived });
+    panelLoaded(panel);
   }
-  panelLoaded(panel);
+  if (panel.confidenceUrl !== confidence && (await loadPart(panel, confidence, "confidence"))) {
+    panel.confidenceUrl = confidence;
+    panelLoaded(panel);
+  }
 }
 
-async function loadSamples(url) {
-  if (!url) return null;
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  const { width, height, samples } = await decodePng(await response.arrayBuffer());
+/** Loads one PNG into panel[part]; false when it failed or a newer value came meanwhile. */
+async function loadPart(panel, url, part) {
   const { photo } = state;
+  const current = () => photo === state.photo && [panel.data.mask, panel.data.confidence].includes(url);
+  try {
+    const samples = await loadSamples(url, photo);
+    if (!current()) return false;
+    panel[part] = samples;
+    panel.error = "";
+    return true;
+  } catch (problem) {
+    if (!current()) return false;
+    panel.error = text("bad_mask", { reason: problem.message });
+    panelLoaded(panel);
+    return false;
+  }
+}
+
+async function loadSamples(url, photo) {
+  if (!url) return null;
+  const { width, height, samples } = await decodePng(await loadBytes(url));
   if (width !== photo.width || height !== photo.height) {
     throw new Error(text("mask_size", { width, height, photo: `${photo.width}x${photo.height}` }));
   }
   return samples;
 }
 
+/** The bytes behind a URL. Data URLs are read here: fetch would send them through another process and back. */
+async function loadBytes(url) {
+  const inline = /^data:[^,]*;base64,/.exec(url);
+  if (inline) return Uint8Array.from(atob(url.slice(inline[0].length)), (letter) => letter.charCodeAt(0)).buffer;
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`HTTP ${response.status}`);
+  return response.arrayBuffer();
+}
+
 function panelLoaded(panel) {
   if (!cards.has(panel.key)) return;
-  updateCard(cards.get(panel.key));
+  for (const card of cards.values()) updateCard(card); // one more mask may give the others something to compare with
   if (panel.data.isTruth) updateLegend(); // its shares are counted from the mask
   layersChanged();
 }

@@ -100,6 +100,17 @@ function countShares(panel) {
   return shares;
 }
 
+/** A panel's name on cards and in lists: panels with one title are told apart by what differs in their subtitles. */
+function panelTitle({ data }) {
+  const titleOf = (other) => String(other.title || other.name);
+  const partsOf = (other) => String(other.subtitle || "").split(/,\s*/);
+  const checkpoints = state.panels.map((panel) => panel.data).filter((other) => !other.isTruth);
+  const title = titleOf(data);
+  if (checkpoints.filter((other) => titleOf(other) === title).length < 2) return title;
+  const own = partsOf(data).filter((part) => checkpoints.some((other) => !partsOf(other).includes(part)));
+  return own.length ? `${title} · ${own.join(", ")}` : title;
+}
+
 const drawn = () => state.panels.filter((panel) => panel.ids);
 const drawnCheckpoints = () => drawn().filter((panel) => !panel.data.isTruth);
 

@@ -44,6 +44,7 @@ const ENGLISH = {
   void: "void",
   outside: "outside",
   no_confidence: "This checkpoint sent no confidence",
+  nothing_to_compare: "Nothing to compare with yet",
   differs: "{share} differ",
   wrong: "{share} wrong",
   certain: "certain",
@@ -103,9 +104,10 @@ function percent(fraction, digits = 1) {
   return new Intl.NumberFormat(locale(), style).format(fraction);
 }
 
-/** A plain number with at most `digits` decimals. */
+/** A plain number with `digits` decimals. */
 function decimal(number, digits = 0) {
-  return new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(number);
+  const style = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(locale(), style).format(number);
 }
 
 /** Milliseconds as people read them: one decimal below ten. */

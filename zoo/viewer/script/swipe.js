@@ -76,13 +76,6 @@ function fillSide(side) {
   select.setAttribute("aria-label", text(`swipe_${side}`));
 }
 
-/** A panel's name in lists: the subtitle tells apart panels with one title. */
-function panelTitle({ data }) {
-  const title = String(data.title || data.name);
-  const twins = state.panels.filter((other) => (other.data.title || other.data.name) === title).length > 1;
-  return twins && data.subtitle ? `${title} · ${data.subtitle}` : title;
-}
-
 function moveDivider(at) {
   state.swipe.at = Math.min(Math.max(at, 0), 1);
   if (!swipeCard) return;

@@ -86,6 +86,7 @@ function fillReference() {
 function setReference(value) {
   state.reference = value;
   find(".reference select").value = value;
+  for (const card of cards.values()) updateCard(card);
   layersChanged();
 }
 
@@ -109,6 +110,7 @@ function setOpacity(opacity) {
   state.opacity = Math.min(Math.max(opacity, 0), 1);
   const slider = find(".opacity input");
   slider.value = String(Math.round(state.opacity * 100));
+  slider.style.setProperty("--fill", `${state.opacity * 100}%`);
   slider.setAttribute("aria-valuetext", percent(state.opacity, 0));
   redraw();
 }

@@ -2,6 +2,7 @@
 
 const stages = new Set();
 const MAX_PIXEL = 48; // CSS pixels that one image pixel may fill
+const VEIL = 0.75; // how dark the photo gets behind lines and marks at full opacity
 let frameWanted = false;
 
 /** A canvas that shows panels linked to all others. `draw(context, stage)` paints it in image coordinates. */
@@ -44,9 +45,9 @@ function fitOf(stage) {
 
 const visibleStages = () => [...stages].filter((stage) => stage.width && stage.box.offsetParent);
 
-/** Device pixels per image pixel of the smallest stage, 1 at most. */
+/** Device pixels per image pixel of the smallest stage. */
 function smallestScale() {
-  return Math.min(1, ...visibleStages().map((stage) => fitOf(stage) * stage.ratio * state.view.zoom));
+  return Math.min(...visibleStages().map((stage) => fitOf(stage) * stage.ratio * state.view.zoom));
 }
 
 /** Where the photo lies in the stage: {scale, left, top} in CSS pixels. */
@@ -144,14 +145,16 @@ function drawPanel(context, panel) {
     if (image) context.drawImage(image, 0, 0, width, height);
   }
   if (!panel.ids) return;
-  if (state.mode === "contours" || state.mode === "difference") {
-    context.fillStyle = `rgba(12, 14, 20, ${state.opacity})`;
+  const layer = layerOf(panel);
+  const lines = state.mode === "contours" || (state.mode === "difference" && panel.differing !== null);
+  if (lines) {
+    context.fillStyle = `rgba(12, 14, 20, ${state.opacity * VEIL})`;
     context.fillRect(0, 0, width, height);
   }
   // Masks are never blurred when enlarged; made smaller, all but the mask mode (exact colours) are averaged.
   context.imageSmoothingEnabled = scale < 1 && state.mode !== "mask";
-  context.globalAlpha = state.mode === "overlay" || state.mode === "confidence" ? state.opacity : 1;
-  context.drawImage(layerOf(panel), 0, 0);
+  context.globalAlpha = lines || state.mode === "mask" ? 1 : state.opacity;
+  context.drawImage(layer, 0, 0);
   context.globalAlpha = 1;
 }
 
