@@ -216,13 +216,14 @@ def test_models_load_by_their_catalog_name(root, settings, hub, tmp_path):
 # -- what visitors add
 
 
-def test_a_visitors_repository_joins_the_catalog_without_the_hosts_token(root, settings, hub, tmp_path):
+def test_a_visitors_repository_can_be_loaded_and_comes_without_the_hosts_token(root, settings, hub, tmp_path):
     save_checkpoint(tmp_path / "other", seed=8)
     hub.add("bo/net", tmp_path / "other")
     catalog = Catalog(settings, root)
     info = catalog.add(f"{hub.endpoint}/bo/net")
     assert (info.location, info.revision) == ("bo/net", hub.repositories["bo/net"].commits["main"])
-    assert info in catalog.snapshot().checkpoints and catalog.find("bo/net") == info
+    assert catalog.find("bo/net") == info and catalog.load("bo/net").info == info
+    assert info not in catalog.snapshot().checkpoints, "what one visitor adds is not shown to the others"
     assert set(hub.tokens) == {None}
     hub.tokens.clear()
     catalog.add("ana/net")

@@ -235,6 +235,25 @@ def test_visitors_of_one_repository_share_one_download(hub, settings, checkpoint
     assert sum("model.safetensors" in request for request in hub.requests) == 1
 
 
+def test_visitors_who_queue_for_a_silent_hub_get_its_failure_together(hub, settings, checkpoint):
+    hub.add(NAME, checkpoint)
+    hub.fault("/api/models", "hang")
+    failures = []
+
+    def visit():
+        try:
+            pull(NAME, settings=hasty(settings, "hang"))
+        except HubUnreachable as error:
+            failures.append(str(error))
+
+    threads = [threading.Thread(target=visit) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(failures) == 8 and len(hub.requests) == 1
+
+
 @pytest.mark.parametrize(
     ("path", "kind", "words"),
     [

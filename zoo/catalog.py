@@ -23,6 +23,7 @@ from zoo.settings import HubSettings
 logger = logging.getLogger("zoo")
 
 LISTING_FORMAT = 1
+MAXIMUM_ADDED = 500
 
 
 def scan(root: Path | None = None) -> tuple[list[CheckpointInfo], list[str]]:
@@ -160,10 +161,10 @@ class Catalog:
         """The catalog now, without waiting for anything but the bundled folders' small configurations."""
         bundled, problems = scan(self._root)
         with self._lock:
-            listing, reason, added = self._listing, self._reason, list(self._added.values())
+            listing, reason = self._listing, self._reason
             refreshing = self._thread is not None
         found = {info.sha256: info for info in bundled}
-        for info in (*(listing.checkpoints if listing else ()), *added):
+        for info in listing.checkpoints if listing else ():
             found.setdefault(info.sha256, info)
         problems += listing.problems if listing else ()
         state = "failed" if reason else "listed" if listing else "waiting"
@@ -172,8 +173,12 @@ class Catalog:
         return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason or "", refreshing)
 
     def find(self, name: str) -> CheckpointInfo:
-        """The checkpoint of that name; raises CheckpointError with the list of names."""
+        """The checkpoint of that name, listed or added; raises CheckpointError with the names of those listed."""
         known = {name_of(info): info for info in self.snapshot().checkpoints}
+        with self._lock:
+            added = self._added.get(name)
+        if name not in known and added is not None:
+            return added
         if name not in known:
             raise CheckpointError(f"no checkpoint {name!r}; there are: {', '.join(known) or 'none'}")
         return known[name]
@@ -194,11 +199,11 @@ class Catalog:
         )
 
     def add(self, text: str, *, progress: Progress | None = None) -> CheckpointInfo:
-        """Download the repository that a visitor names, check it, and put it into the catalog until the process ends.
+        """Download the repository that a visitor names and check it; `find` and `load` know it from then on.
 
-        `text` is OWNER/NAME, OWNER/NAME@REVISION or the address of its page. The host's token is used only for
-        owners that the host listed, so that a visitor cannot reach the host's private repositories.
-        Raises HubError with the reason.
+        `text` is OWNER/NAME, OWNER/NAME@REVISION or the address of its page. It does not enter the snapshot: what
+        one visitor adds is not shown to the others. The host's token is used only for owners that the host listed,
+        so that a visitor cannot reach the host's private repositories. Raises HubError with the reason.
         """
         repository, revision = parse_repository(text, self.settings.endpoint)
         listed = self._listed(repository)
@@ -214,7 +219,10 @@ class Catalog:
             token=None if listed else False,
         )
         with self._lock:
+            self._added.pop(repository, None)
             self._added[repository] = info
+            if len(self._added) > MAXIMUM_ADDED:
+                del self._added[next(iter(self._added))]
         return info
 
     def _listed(self, repository: str) -> bool:

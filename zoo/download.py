@@ -61,6 +61,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 Progress = Callable[[int, int], None]
 
 _locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+_failures: dict[str, tuple[float, HubError]] = {}
 
 
 def amount(done: int, total: int) -> str:
@@ -89,12 +90,18 @@ def pull(
     if revision and named and revision != named:
         raise HubError(f"{repository}: two revisions, {named!r} and {revision!r}; name one")
     revision = revision or named
-    lock = _locks[repository]
+    lock, key, arrived = _locks[repository], f"{repository}@{revision}", time.monotonic()
     if not lock.acquire(timeout=settings.pull_seconds):
         raise HubUnreachable(f"{repository}: another download of it is not finished")
     try:
+        failed, error = _failures.get(key, (0.0, None))
+        if isinstance(error, HubUnreachable) and failed >= arrived:
+            raise error  # the answer that the download in front got; each in the queue trying again would take minutes
         folder, sha = _resolve(repository, revision, settings, token, progress, companions)
         return folder, read_info(folder, source="hub", location=repository, revision=sha)
+    except HubError as error:
+        _failures[key] = (time.monotonic(), error)
+        raise
     finally:
         lock.release()
 
