@@ -17,6 +17,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 import gradio as gr
 import torch
 from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 from PIL import Image
 
 import evaluation.table
@@ -26,7 +27,7 @@ from zoo import examples
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
-from zoo.page import choose_language, component_files, script, texts, translate
+from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.presentation import describe, iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, decode_image, segment
 from zoo.truth import decode_truth
@@ -62,8 +63,17 @@ def refuse(message: str, language: str) -> gr.Error:
 
 
 def uploaded_path(payload) -> str | None:
-    """The uploaded file itself. `gr.Image` would decode it first, whatever its size, and report bad files as bugs."""
-    return payload.path if payload else None
+    """The uploaded file itself, in place of what Gradio's components would make of it.
+
+    `gr.Image` would decode it, whatever its size, and report bad files as bugs. A request may name any path of this
+    machine, and Gradio checks only those marked as files: what does not lie in the folder of uploads is refused here.
+    """
+    if not payload:
+        return None
+    path = payload["path"] if isinstance(payload, dict) else payload.path
+    if not Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve()):
+        raise refuse(Message("error_not_uploaded"), DEFAULT_LANGUAGE)
+    return path
 
 
 class Page:
@@ -192,7 +202,7 @@ class Page:
             exact version, milliseconds, mean confidence, and id, name, pixels and share of each class.
         """
         try:
-            work = self.prepare(image["path"], checkpoints)
+            work = self.prepare(uploaded_path(image), checkpoints)
         except ImageError as error:
             raise refuse(error.args[0], "en") from None
         for _ in work.advance(self.segmenter):
@@ -227,7 +237,7 @@ def facts(work: Comparison) -> dict:
 
 def cached_file(content: bytes, name: str) -> str:
     """Path of a file with this content that Gradio may serve and deletes after `KEPT_SECONDS`."""
-    return save_bytes_to_cache(content, name, gr.utils.get_upload_folder())
+    return save_bytes_to_cache(content, name, get_upload_folder())
 
 
 def build(page: Page) -> gr.Blocks:
@@ -274,6 +284,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
             with gr.Accordion(I18N("truth"), open=False):
                 gr.Markdown(I18N("truth_help"))
                 truth = gr.File(label=I18N("truth_file"), file_types=[".png"], height=110, elem_id="truth")
+                truth.preprocess = uploaded_path
         with gr.Column(scale=1, min_width=300, elem_id="results"):
             viewer = gr.HTML(None, **zoo.viewer.component_files(), apply_default_css=False, elem_id="viewer")
             with gr.Row(elem_id="after"):

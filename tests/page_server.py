@@ -1,8 +1,9 @@
-"""A page with tiny checkpoints for the tests: three variants with one loss, one more loss, and a made-up leaderboard."""
+"""A page with tiny checkpoints for the tests: three variants, one more loss, and a made-up leaderboard."""
 
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 import torch
 
 import app
@@ -15,6 +16,12 @@ from zoo.settings import HubSettings
 LADDER = ["fcn32s-vgg16bn-w6-ce-camvid", "fcn16s-vgg16bn-w6-ce-camvid", "fcn8s-vgg16bn-w6-ce-camvid"]
 FOCAL = "fcn8s-vgg16bn-w6-focal-camvid"
 SCORES = {LADDER[0]: 0.52, LADDER[1]: 0.59, LADDER[2]: 0.62, FOCAL: 0.57}
+
+# Gradio leaves its event loops to the garbage collector, and its queue uses an option that pandas has deprecated.
+GRADIO_WARNINGS = [
+    pytest.mark.filterwarnings("ignore:unclosed (event loop|<socket):ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
+]
 
 
 def write_checkpoints(root: Path) -> None:

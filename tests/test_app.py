@@ -1,0 +1,218 @@
+"""The page's functions and its API: called directly, and through gradio_client against a launched app."""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
+from PIL import Image
+
+import app
+from evaluation.metrics import LabelRangeError
+from zoo.examples import examples
+from zoo.segment import segment
+
+pytestmark = GRADIO_WARNINGS
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = tmp_path_factory.mktemp("checkpoints")
+    write_checkpoints(root)
+    return make_page(root)
+
+
+@pytest.fixture(scope="module")
+def address(page):
+    with serve(page) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return Client(address, verbose=False)
+
+
+class Request:
+    """The two parts of a gr.Request that the page reads."""
+
+    def __init__(self, language: str = "en", **query: str):
+        self.headers, self.query_params = {"accept-language": language}, query
+
+
+class Event:
+    """A gr.EventData with the given facts."""
+
+    def __init__(self, **facts):
+        vars(self).update(facts)
+
+
+def test_api_segments_and_returns_exact_masks(client, page):
+    photo = examples()[2].photo
+    files, facts = client.predict(handle_file(photo), LADDER, api_name="/segment")
+    with Image.open(photo) as image:
+        for path, name, entry in zip(files, LADDER, facts["checkpoints"], strict=True):
+            expected = segment(page.catalog.load(name), image.convert("RGB"))
+            with Image.open(path) as mask:
+                assert mask.format == "PNG" and mask.mode == "P"
+                assert (np.array(mask) == expected.mask).mean() > 0.9999  # channels-last may tip a tie
+                values = np.array(mask)
+            assert Path(path).name == f"{name}.png" and entry["name"] == name and entry["milliseconds"] > 0
+            assert [one["pixels"] for one in entry["classes"]] == np.bincount(values.ravel(), minlength=11).tolist()
+            assert entry["mean_confidence"] == pytest.approx(float(expected.confidence.mean()), abs=1e-3)
+    assert set(facts["scores_on_this_image"]) == set(LADDER)
+
+
+def test_api_lists_checkpoints_and_leaderboard(client, page):
+    listed = client.predict(api_name="/checkpoints")
+    assert {entry["name"] for entry in listed} == {*LADDER, FOCAL}
+    assert all(len(entry["sha256"]) == 64 and len(entry["classes"]) == 11 for entry in listed)
+    assert client.predict(api_name="/leaderboard") == json.loads(json.dumps(page.board))
+
+
+def test_api_has_three_described_endpoints(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(endpoints) == {"/segment", "/checkpoints", "/leaderboard"}
+    parameters = endpoints["/segment"]["parameters"]
+    assert [parameter["parameter_name"] for parameter in parameters] == ["image", "checkpoints"]
+    assert all(endpoint["description"] for endpoint in endpoints.values())
+
+
+@pytest.mark.parametrize(
+    ("content", "names", "message"),
+    [
+        (b"no image at all", LADDER, "not an image"),
+        (None, ["fcn8s-of-nobody"], "no checkpoint 'fcn8s-of-nobody'"),
+        (None, [], "No checkpoint is ticked"),
+        (None, [str(number) for number in range(10)], "At most 9"),
+    ],
+)
+def test_api_refuses_bad_input_in_words(client, tmp_path, content, names, message):
+    path = examples()[0].photo
+    if content is not None:
+        path = tmp_path / "upload.png"
+        path.write_bytes(content)
+    with pytest.raises(AppError, match=message):
+        client.predict(handle_file(path), names, api_name="/segment")
+
+
+def test_api_refuses_a_huge_image_without_decoding_it(client, tmp_path):
+    header = b"IHDR" + struct.pack(">IIBBBBB", 12_000, 12_000, 8, 2, 0, 0, 0)
+    path = tmp_path / "huge.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)))
+    path.write_bytes(path.read_bytes() + struct.pack(">I", 9) + b"IDAT")
+    with pytest.raises(AppError, match="144 megapixels; at most 64"):
+        client.predict(handle_file(path), LADDER, api_name="/segment")
+
+
+@pytest.mark.parametrize("meta", [{"meta": {"_type": "gradio.FileData"}}, {}])
+@pytest.mark.parametrize("target", ["segment", "compare"])
+def test_no_file_of_the_server_can_be_asked_for(address, page, tmp_path, meta, target):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (64, 64)).save(secret)
+    file = {"path": str(secret), "orig_name": "x.png"} | meta
+    data = [file, LADDER[:1]] if target == "segment" else [file, {"selected": LADDER[:1]}, None]
+    started = httpx.post(f"{address}gradio_api/call/{target}", json={"data": data})
+    if started.status_code == 200:
+        answer = httpx.get(f"{address}gradio_api/call/{target}/{started.json()['event_id']}", timeout=60).text
+        assert "event: error" in answer and "event: complete" not in answer and "data:image" not in answer
+    held = [key for key in page.segmenter.results.entries if key[3] == (64, 64)]
+    assert not held  # the image was never segmented
+
+
+def test_events_of_the_page_are_not_part_of_the_api(page):
+    named = {function.api_name for function in app.build(page).fns.values() if function.api_visibility == "public"}
+    assert named == {"segment", "checkpoints", "leaderboard"}
+
+
+def test_compare_streams_one_mask_after_the_other(page):
+    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request()))
+    statuses = [[panel["status"] for panel in viewer["panels"]] for viewer, *_ in steps]
+    assert statuses == [
+        ["running", "waiting", "waiting"],
+        ["done", "running", "waiting"],
+        ["done", "done", "running"],
+        ["done", "done", "done"],
+    ]
+    viewer, iou, work, status = steps[-1]
+    assert viewer["truth"] is not None and len(iou["columns"]) == 3 and status.startswith("3 masks in")
+    assert work.name == "0016E5_07961"
+
+
+def test_image_scores_agree_with_counting_by_hand(page):
+    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, Request())
+    truth, mask = work.truth.mask, work.results[LADDER[2]].mask
+    kept = truth != 11
+    for index, name in enumerate(work.truth.labels.classes):
+        both = ((truth == index) & (mask == index) & kept).sum()
+        either = (((truth == index) | (mask == index)) & kept).sum()
+        expected = pytest.approx(both / either) if either else None
+        assert app.image_scores(work)[LADDER[2]]["class_iou"][name] == expected
+
+
+def test_uploaded_labels_replace_those_of_the_example(page, tmp_path):
+    path = tmp_path / "labels.png"
+    Image.new("L", (480, 360), 3).save(path)
+    *_, (_, iou, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), Request())
+    assert (work.truth.mask == 3).all() and len(iou["columns"]) == 3
+    Image.new("L", (480, 361), 3).save(path)
+    with pytest.raises(gr.Error, match="Both must have the same size"):
+        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), Request()))
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "no image yet"), ("pt-BR,en", "Ainda não há imagem")])
+def test_errors_are_in_the_visitors_language(page, language, words):
+    with pytest.raises(gr.Error, match=words) as caught:
+        next(page.compare(None, {"selected": LADDER}, None, Request(language)))
+    assert not caught.value.print_exception
+
+
+def test_restore_reads_the_address_and_ignores_nonsense(page):
+    photo, picker, strip, board, text = page.restore(
+        Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
+    )
+    assert photo.endswith("0016E5_08121.png") and strip["selected"] == "0016E5_08121"
+    assert picker["selected"] == [FOCAL, LADDER[0]] and picker["strings"]["compare"] == "Comparar"
+    assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200
+    photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
+    assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
+
+
+def test_stopping_marks_what_has_not_finished(page):
+    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    next(steps)
+    _, _, work, _ = next(steps)
+    viewer, status = page.stop(work, Request())
+    assert [panel["status"] for panel in viewer["panels"]] == ["done", "failed", "failed"]
+    assert status == "Stopped."
+
+
+def test_download_needs_a_result(page):
+    with pytest.raises(gr.Error, match="nothing to download"):
+        page.download(None, Request())
+
+
+def test_leaderboard_link_ticks_known_checkpoints(page):
+    picker, tab = page.compare_from_board(Request(), Event(checkpoints=[FOCAL, "unknown"]))
+    assert picker["selected"] == [FOCAL] and tab.selected == "compare"
+
+
+def test_warm_up_leaves_the_first_comparison_ready(page):
+    page.warm_up()
+    with Image.open(examples()[0].photo) as photo:
+        result = page.segmenter.segment(page.infos[LADDER[0]], photo)
+        assert page.segmenter.segment(page.infos[LADDER[0]], photo) is result
+
+
+def test_confusion_of_label_sets_is_not_scored(page):
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    work.truth.mask[:] = 12  # neither a class nor void: the metric must refuse it rather than count it
+    with pytest.raises(LabelRangeError):
+        app.image_scores(work)
