@@ -4,7 +4,7 @@
 const SVG_SPACE = "http://www.w3.org/2000/svg";
 
 /** What the parts share: the component's value, the rows with their keys, and the state kept in the address. */
-const board = { root: element, rows: [], pairs: {}, published: [], texts: ENGLISH, locale: "en", state: null };
+const board = { root: element, rows: [], pairs: {}, published: [], texts: ENGLISH, locale: "en", state: null, drawnPlots: null };
 
 /** Text of `key` in the page's language, with {name} places filled from `values`. */
 function text(key, values = {}) {
@@ -85,6 +85,11 @@ function hidden(content) {
   return h("span", { class: "unseen" }, content);
 }
 
+/** The names whose value is true, as a class attribute: {a: true, b: false} -> "a". */
+function classNames(kinds) {
+  return Object.keys(kinds).filter((name) => kinds[name]).join(" ") || null;
+}
+
 /** A button; `focus` names it so that the focus finds it again after a redraw. */
 function button(label, focus, onclick, attributes = {}) {
   return h("button", { type: "button", "data-focus": focus, onclick, ...attributes }, label);
@@ -95,14 +100,24 @@ function slot(part) {
   return board.root.querySelector(`[data-slot="${part}"]`);
 }
 
-/** Run `draw`, then give the focus back to the element with the same `data-focus` if the redraw replaced it. */
+/**
+ * Run `draw`, then give the focus back to the element with the same `data-focus` if the redraw replaced it, and scroll
+ * so that this element stays where it was on the screen.
+ */
 function keepFocus(draw) {
-  const active = document.activeElement;
-  const name = board.root.contains(active) ? active.dataset.focus : undefined;
+  const active = board.root.contains(document.activeElement) ? document.activeElement : null;
+  const name = active?.dataset.focus;
+  const top = active?.getBoundingClientRect().top;
   draw();
-  if (name === undefined || document.activeElement === active && active.isConnected) return;
-  const twin = [...board.root.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === name);
-  twin?.focus({ preventScroll: true });
+  if (name === undefined) return;
+  const twin = active.isConnected ? active : findFocus(name);
+  const next = twin ?? findFocus(/^(chip |clear$)/.test(name) ? "filters" : "region"); // what had the focus is gone
+  if (next !== document.activeElement) next?.focus({ preventScroll: true });
+  if (twin) window.scrollBy(0, twin.getBoundingClientRect().top - top);
+}
+
+function findFocus(name) {
+  return [...board.root.querySelectorAll("[data-focus]")].find((node) => node.dataset.focus === name);
 }
 
 /** A label short enough for a plot, still different for each of `rows`. */

@@ -5,7 +5,7 @@ const SERIES_COLOURS = 6;
 const TEXT_WIDTH = 6.1; // average width of a glyph at the plots' 12 px, for placing labels
 const EXPORT_SCALE = 2;
 const EXPORTED_STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
-  "stroke-linecap", "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
+  "stroke-linecap", "stroke-linejoin", "paint-order", "opacity", "font-family", "font-size", "font-weight", "text-anchor", "dominant-baseline"];
 
 /** Function from data to pixels; `log` for a logarithmic axis. */
 function makeScale([low, high], [from, to], log = false) {
@@ -20,7 +20,7 @@ function niceTicks(low, high, count = 5) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
   const ticks = [];
-  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) ticks.push(index * step);
+  for (let index = Math.ceil(low / step - 1e-9); index * step <= high + step * 1e-9; index += 1) ticks.push(index * step + 0); // + 0: no minus zero
   return ticks;
 }
 
@@ -46,8 +46,7 @@ function verticalAxis(box, scale, ticks, format, title) {
     svg("line", { class: "grid", x1: box.left, x2: box.right, y1: scale(tick), y2: scale(tick) }),
     svg("text", { class: "tick", x: box.left - 8, y: scale(tick) + 4, "text-anchor": "end" }, format(tick)),
   ]);
-  const name = svg("text", { class: "axis", x: box.left - 8, y: box.top - 12, "text-anchor": "start" }, title);
-  name.setAttribute("x", Math.max(0, box.left - 36));
+  const name = svg("text", { class: "axis", x: Math.max(0, box.left - 36), y: box.top - 12 }, title);
   return svg("g", {}, lines, name);
 }
 

@@ -36,10 +36,15 @@ function percentColumn(id, value = (row) => row[id], extra = {}) {
   return numberColumn(id, "high", value, (share) => formatPercent(share), extra);
 }
 
-/** Where and how a row's time was measured; times are only comparable within one such place. */
-function deviceOf(row) {
-  const threads = isNumber(row.threads) && row.threads > 0 ? text("threads", { count: row.threads }) : "";
-  return [row.device, threads, row.precision].filter(Boolean).join(", ");
+/** Where and how a time was measured, of a row or one of its timings; times compare within one such place only. */
+function deviceOf(timing) {
+  const threads = isNumber(timing.threads) && timing.threads > 0 ? text("threads", { count: timing.threads }) : "";
+  return [timing.device, threads, timing.precision].filter(Boolean).join(", ");
+}
+
+/** The row's timing on an accelerator, or an empty object. */
+function acceleratorOf(row) {
+  return (row.timings ?? []).find((timing) => timing.kind !== "cpu") ?? {};
 }
 
 const rankColumn = () => numberColumn("rank", "low", (row) => row.rank, (rank) => formatNumber(rank, 0));
@@ -80,7 +85,7 @@ function classColumns(rows) {
   return [miouColumn(), ...columns];
 }
 
-function costColumns() {
+function costColumns(rows) {
   const compact = { notation: "compact", maximumSignificantDigits: 3, minimumFractionDigits: 0 };
   const megabytes = (bytes) => formatNumber(bytes / MEGABYTE, 1);
   return [
@@ -92,6 +97,16 @@ function costColumns() {
     // A forward pass always needs some memory: 0 means that nobody measured it.
     numberColumn("peak_memory_bytes", "low", (row) => row.peak_memory_bytes || null, megabytes, { same: deviceOf }),
     textColumn("device", deviceOf),
+    ...(rows.some((row) => isNumber(acceleratorOf(row).milliseconds)) ? acceleratorColumns() : []),
+  ];
+}
+
+function acceleratorColumns() {
+  const device = (row) => deviceOf(acceleratorOf(row));
+  const milliseconds = (row) => acceleratorOf(row).milliseconds;
+  return [
+    numberColumn("accelerator_milliseconds", "low", milliseconds, (ms) => formatNumber(ms, 1), { same: device }),
+    textColumn("accelerator", device),
   ];
 }
 
@@ -112,7 +127,7 @@ function reproduceColumns() {
 function presetColumns(preset, rows) {
   if (preset === "boundaries") return boundaryColumns();
   if (preset === "classes") return classColumns(rows);
-  if (preset === "cost") return costColumns();
+  if (preset === "cost") return costColumns(rows);
   if (preset === "reproduce") return reproduceColumns();
   return accuracyColumns();
 }
@@ -122,10 +137,11 @@ function shownColumns() {
   return [rankColumn(), nameColumn(), ...presetColumns(board.state.columns, board.rows)];
 }
 
-/** Best value of `column` among `rows`, or null where "best" would mean nothing. */
+/** How the best value of `column` among `rows` reads, or null where "best" would mean nothing. */
 function bestOf(column, rows) {
   const values = rows.map(column.value).filter(isNumber);
   if (!column.better || column.id === "rank" || values.length < 2) return null;
   if (column.same && new Set(rows.filter((row) => column.value(row) !== null).map(column.same)).size > 1) return null;
-  return column.better === "high" ? Math.max(...values) : Math.min(...values);
+  const best = column.better === "high" ? Math.max(...values) : Math.min(...values);
+  return column.show(rows.find((row) => column.value(row) === best));
 }

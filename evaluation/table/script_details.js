@@ -16,8 +16,15 @@ function detailHead(row, group) {
   const facts = [titleOf("variant", row.variant), titleOf("loss", row.loss), row.backbone, titleOf("source", row.source)];
   const miou = `${text("column_miou")} ${describePercent(row.miou, row.miou_interval)}.`;
   return h("div", { class: "head" },
-    h("div", { class: "who" }, h("h3", {}, row.name), h("p", { class: "note" }, facts.filter(Boolean).join(" · ")), h("p", { class: "standing" }, miou, " ", rankText(row, group))),
+    h("div", { class: "who" }, h("h3", {}, row.name, cardLink(row)), h("p", { class: "note" }, facts.filter(Boolean).join(" · ")), h("p", { class: "standing" }, miou, " ", rankText(row, group))),
     compare);
+}
+
+/** Link to the model card of a checkpoint on the Hub, or null. */
+function cardLink(row) {
+  if (!/^[\w.-]+\/[\w.-]+$/.test(row.repository ?? "")) return null;
+  const revision = encodeURIComponent(row.revision || "main");
+  return [" ", webLink(text("card"), `https://huggingface.co/${row.repository}/tree/${revision}`)];
 }
 
 /** The rank in words, with the reason for it. */
@@ -189,6 +196,7 @@ function trainingPart(row) {
 
 function protocolPart(row) {
   const known = ["sha256", "revision", "git_commit", "date"].filter((field) => row[field]).map((field) => [text(`column_${field}`), String(row[field])]);
-  const device = deviceOf(row) ? [[text("column_device"), deviceOf(row)]] : [];
-  return factList(text("detail_protocol"), "protocol", [...known, ...device, ...flatFacts(row.protocol), ...flatFacts(row.versions)]);
+  const timings = (row.timings ?? [row]).filter((timing) => isNumber(timing.milliseconds));
+  const devices = timings.map((timing) => [text("column_device"), `${deviceOf(timing)}: ${formatNumber(timing.milliseconds, 1)} ms`]);
+  return factList(text("detail_protocol"), "protocol", [...known, ...devices, ...flatFacts(row.protocol), ...flatFacts(row.versions)]);
 }

@@ -6,6 +6,7 @@ function takeValue(value) {
   board.pairs = value?.pairs ?? {};
   board.published = value?.published ?? [];
   board.texts = { ...ENGLISH, ...(value?.strings ?? {}) };
+  board.drawnPlots = null;
   board.locale = knownLocale(value?.locale ?? (document.documentElement.lang || "en"));
 }
 
@@ -15,9 +16,11 @@ function drawAll() {
   drawTable();
   drawPairs();
   drawPlots();
+  board.root.querySelectorAll(".canvas").forEach(drawCanvas); // at once, so that the page does not jump
 }
 
 function start() {
+  if (props.value === null || typeof props.value !== "object") return; // the app has not sent the results yet
   takeValue(props.value);
   board.state ??= readAddress();
   keepFocus(() => {

@@ -8,8 +8,11 @@ const LOG_RATIO = 8; // times that differ more than this are drawn on a logarith
 /** Draw the plots of one set of images; a picker appears when rows of several are shown. */
 function drawPlots() {
   const groups = shownGroups();
-  if (groups.length === 0) return slot("plots").replaceChildren();
   const group = groups.find((candidate) => candidate.key === board.state.group) ?? groups[0];
+  const drawn = JSON.stringify([group?.key, groups.map((one) => one.rows.map((row) => row.key))]);
+  if (drawn === board.drawnPlots) return; // ticking or opening a row changes no plot
+  board.drawnPlots = drawn;
+  if (!group) return slot("plots").replaceChildren();
   const head = h("div", { class: "head" }, h("h3", {}, text("plots")), h("p", { class: "note" }, text("plots_note")), groups.length > 1 ? groupPicker(groups, group) : null);
   const drawings = [costPlot, ladderPlot, heatPlot, lossPlot].map((plot) => plot(group.rows));
   slot("plots").replaceChildren(h("section", { class: "plots", "aria-label": text("plots") }, head, h("div", { class: "grid" }, drawings)));
@@ -109,7 +112,9 @@ function ladderSeries(rows) {
     series.get(key).rows.push(row);
   }
   const many = new Set([...series.values()].map((one) => one.backbone)).size > 1;
-  return [...series.values()].map((one) => ({
+  const losses = lossesOf(rows);
+  const ordered = [...series.values()].sort((a, b) => lossIndex(a.loss, losses) - lossIndex(b.loss, losses));
+  return ordered.map((one) => ({
     ...one,
     label: [titleOf("loss", one.loss), many ? one.backbone : ""].filter(Boolean).join(" · "),
     rows: one.rows.sort((a, b) => LADDER.indexOf(a.variant) - LADDER.indexOf(b.variant)),
@@ -176,17 +181,17 @@ function heatPlot(rows) {
   return plotFigure("classes", text("plot_heat"), text("plot_heat_note"), (width) => heatPicture(drawn, classes, width), { wide: true });
 }
 
-/** Colour of a share in [0, 1] and of text on it: pale to deep blue, the same in light and dark. */
+/** Colour of a share in [0, 1] and of text on it (contrast at least 4.4 to 1), the same in light and dark. */
 function heatColours(share) {
-  const [pale, deep] = [[238, 243, 248], [16, 62, 110]];
+  const [pale, deep] = [[236, 245, 244], [6, 78, 74]];
   const mixed = pale.map((start, channel) => Math.round(start + (deep[channel] - start) * share));
-  return { fill: `rgb(${mixed.join(",")})`, ink: share > 0.5 ? "#ffffff" : "#14202b" };
+  return { fill: `rgb(${mixed.join(",")})`, ink: share > 0.66 ? "#ffffff" : "#03110f" };
 }
 
 function heatPicture(rows, classes, width) {
   const labels = shortLabels(rows);
   const left = Math.min(220, 16 + Math.max(...rows.map((row) => labels.get(row.key).length)) * TEXT_WIDTH * 1.1);
-  const cell = Math.min(72, Math.max(40, (width - left - 40) / classes.length));
+  const cell = Math.min(84, Math.max(40, (width - left - 60) / classes.length));
   const top = 24 + Math.max(...classes.map((name) => name.length)) * TEXT_WIDTH * 0.72;
   const heads = classes.map((name, column) => {
     const x = left + cell * (column + 0.5);
@@ -235,7 +240,7 @@ function rareClasses(rows) {
 }
 
 function lossPlot(rows) {
-  const compared = ablationRows(rows);
+  const compared = ablationRows(rows.filter((row) => Object.values(row.class_iou ?? {}).some(isNumber))) ?? [];
   const classes = rareClasses(compared);
   if (classes.length === 0) return emptyFigure("losses", text("plot_losses"), text("plot_losses_none"));
   const variant = [titleOf("variant", compared[0].variant), compared[0].backbone].filter(Boolean).join(" · ");
@@ -247,7 +252,7 @@ function lossPicture(rows, classes, width) {
   const losses = lossesOf(rows);
   const key = legend(lossLegend(losses), 4, 12, width - 8);
   const left = 16 + Math.max(...classes.map((name) => name.length)) * TEXT_WIDTH * 1.1;
-  const box = { left, right: width - 20, top: key.height + 12, bottom: key.height + 20 + 38 * classes.length };
+  const box = { left, right: Math.min(width - 20, 900), top: key.height + 12, bottom: key.height + 20 + 38 * classes.length };
   const values = rows.flatMap((row) => classes.map((name) => row.class_iou?.[name])).filter(isNumber);
   const high = Math.max(0.1, ...values) * 1.08;
   const x = makeScale([0, Math.min(1, high)], [box.left, box.right]);

@@ -44,9 +44,18 @@ function drawFilters() {
   const summary = slot("toolbar").querySelector(".filters > summary");
   const count = FACETS.reduce((sum, facet) => sum + activeValues(facet).length, 0);
   summary.textContent = count ? text("filters_active", { count: formatNumber(count, 0) }) : text("filters");
-  const clear = button(text("clear"), "clear", clearFilters, { class: "quiet", disabled: count === 0 });
+  const clear = count ? button(text("clear"), "clear", clearFilters, { class: "quiet" }) : null;
   const note = h("p", { class: "note" }, text("filters_note"), " ", clear);
   slot("toolbar").querySelector(".filters > .panel").replaceChildren(...FACETS.map(facetGroup), note);
+  slot("active").replaceChildren(...FACETS.flatMap((facet) => activeValues(facet).map((value) => filterChip(facet, value))));
+}
+
+/** A filter that is on, seen without opening the panel; pressing it turns it off. */
+function filterChip(facet, value) {
+  const names = { group: text(`facet_${facet}`), value: titleOf(facet, value) };
+  const content = [`${names.group}: ${names.value} `, h("span", { "aria-hidden": "true" }, "×")];
+  const remove = () => change((state) => state.filters[facet].delete(value));
+  return button(content, `chip ${facet} ${value}`, remove, { class: "chip", "aria-label": text("remove_filter", names) });
 }
 
 function clearFilters() {
@@ -114,8 +123,8 @@ function headCell(column, columns) {
   const sorter = button([h("span", {}, column.label), arrow], `sort ${column.id}`, () => sortBy(column), {
     title: column.hint || null,
   });
-  const kind = [column.numeric ? "number" : "", column.id === "name" ? "name" : "", column.id === "rank" ? "rank" : ""];
-  return h("th", { scope: "col", class: kind.filter(Boolean).join(" "), "aria-sort": direction, "data-column": column.id }, sorter);
+  const kinds = { number: column.numeric, name: column.id === "name", rank: column.id === "rank" };
+  return h("th", { scope: "col", class: classNames(kinds), "aria-sort": direction, "data-column": column.id }, sorter);
 }
 
 /** First click: best or first on top; a second click turns the order round. */
@@ -133,14 +142,10 @@ function groupBody(group, columns, titled) {
   const rows = group.rows.flatMap((row) => {
     const cells = columns.map((column) => bodyCell(row, column, best.get(column.id), scales.get(column.id)));
     const open = board.state.open.has(row.key);
-    const line = h("tr", { class: pickedClass(row, open), "data-key": row.key }, pickCell(row), cells);
+    const line = h("tr", { class: classNames({ picked: board.state.picked.includes(row.key), opened: open }), "data-key": row.key }, pickCell(row), cells);
     return open ? [line, detailRow(row, group, columns.length + 1)] : [line];
   });
   return h("tbody", {}, titled ? groupTitle(group, columns.length + 1) : null, rows);
-}
-
-function pickedClass(row, open) {
-  return [board.state.picked.includes(row.key) ? "picked" : "", open ? "opened" : ""].filter(Boolean).join(" ") || null;
 }
 
 function groupName(group) {
@@ -173,21 +178,16 @@ function togglePick(state, key) {
   state.picked = state.picked.includes(key) ? rest : [...rest, key];
 }
 
+/** One figure; `best` is how the best of its column reads, so that what reads the same is marked the same. */
 function bodyCell(row, column, best, scale) {
   if (column.id === "name") return nameCell(row);
-  const value = column.value(row);
   const shown = column.show(row);
-  const attributes = { "data-column": column.id, class: cellClass(column, value, best) };
-  if (value === null) return h("td", attributes, h("span", { "aria-hidden": "true" }, "–"), hidden(text("missing")));
-  if (column.interval && scale) return h("td", attributes, intervalCell(row, column, value === best, scale));
-  return h("td", attributes, value === best ? h("strong", {}, shown) : shown);
-}
-
-function cellClass(column, value, best) {
-  const classes = [column.numeric ? "number" : "words", column.id === "rank" ? "rank" : ""];
-  if (value === null) classes.push("missing");
-  else if (value === best) classes.push("best");
-  return classes.filter(Boolean).join(" ");
+  const missing = column.value(row) === null;
+  const kinds = { number: column.numeric, words: !column.numeric, rank: column.id === "rank", missing, best: !missing && shown === best };
+  const attributes = { "data-column": column.id, class: classNames(kinds) };
+  if (missing) return h("td", attributes, h("span", { "aria-hidden": "true" }, "–"), hidden(text("missing")));
+  if (column.interval && scale) return h("td", attributes, intervalCell(row, column, kinds.best, scale));
+  return h("td", attributes, kinds.best ? h("strong", {}, shown) : shown);
 }
 
 function nameCell(row) {
@@ -243,9 +243,12 @@ function drawPairs() {
 
 /** Difference a - b with its interval as the payload states it for either order of the two, or null. */
 function pairOf(a, b) {
-  const straight = board.pairs[`${a.name}|${b.name}`];
-  if (straight) return straight;
-  const turned = board.pairs[`${b.name}|${a.name}`];
+  const stated = (first, second) => {
+    const names = `${first.name}|${second.name}`;
+    return board.pairs[`${names}@${first.group}`] ?? board.pairs[names];
+  };
+  if (stated(a, b)) return stated(a, b);
+  const turned = stated(b, a);
   if (!turned) return null;
   const interval = isInterval(turned.interval) ? [-turned.interval[1], -turned.interval[0]] : null;
   return { difference: -turned.difference, interval };
