@@ -25,7 +25,7 @@ TOKEN = "hf_loopback"
 
 @dataclass
 class Repository:
-    """One model repository: files per branch, the commit each branch is at, and who may read it."""
+    """One repository: files per branch, the commit each is at, who may read it. Spaces are "spaces/OWNER/NAME"."""
 
     branches: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"main": {}})
     commits: dict[str, str] = field(default_factory=lambda: {"main": hashlib.sha1(b"root").hexdigest()})
@@ -36,6 +36,7 @@ class Repository:
     listed_config: dict | None = None
     claimed_sizes: dict[str, int] = field(default_factory=dict)
     hidden_lfs: bool = False
+    variables: dict[str, str] = field(default_factory=dict)
 
     def commit(self, branch: str, files: dict[str, bytes]) -> str:
         self.branches[branch] = dict(files)
@@ -314,6 +315,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._error(401)
         wanted = json.loads(self.content)
         name = f"{wanted.get('organization') or 'me'}/{wanted['name']}"
+        name = f"spaces/{name}" if wanted.get("type") == "space" else name
         exists = name in self.server.repositories
         if not exists:
             self.server.repositories[name] = Repository(private=wanted.get("visibility") == "private")
@@ -361,6 +363,8 @@ class Handler(BaseHTTPRequestHandler):
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "lfsFile":
                 files[value["path"]] = self._object(value["oid"])
+            elif line["key"] == "deletedFile":
+                del files[value["path"]]
         answer = {}
         if dict(self.query).get("create_pr"):
             revision = f"refs/pr/{len(repository.branches)}"
@@ -385,6 +389,11 @@ class Handler(BaseHTTPRequestHandler):
         headers = {"X_Xet_Cas_Url": address, "X_Xet_Access_Token": "x", "X_Xet_Token_Expiration": expiry}
         self._json({"casUrl": address, "accessToken": "x", "exp": expiry}, **headers)
 
+    def variable(self, name: str):
+        wanted = json.loads(self.content)
+        self.server.repositories[name].variables[wanted["key"]] = wanted["value"]
+        self._json({wanted["key"]: {"value": wanted["value"]}})
+
     def validate(self):
         self._json({"warnings": [], "errors": []})
 
@@ -392,20 +401,22 @@ class Handler(BaseHTTPRequestHandler):
         return self._json({"name": "me", "type": "user"}) if self.known else self._error(401)
 
 
-REPOSITORY, PART = r"([\w.-]+/[\w.-]+)", r"([^/]+)"
+REPOSITORY, PART = r"((?:spaces/)?[\w.-]+/[\w.-]+)", r"([^/]+)"
+API = r"/api/(?:models/|(?=spaces/))((?:spaces/)?[\w.-]+/[\w.-]+)"
 ROUTES = [
     ("GET", r"/api/models", Handler.models),
-    ("GET", rf"/api/models/{REPOSITORY}", Handler.model),
-    ("GET", rf"/api/models/{REPOSITORY}/revision/{PART}", Handler.model),
-    ("GET", rf"/api/models/{REPOSITORY}/xet-(read|write)-token/{PART}", Handler.xet_token),
+    ("GET", rf"{API}", Handler.model),
+    ("GET", rf"{API}/revision/{PART}", Handler.model),
+    ("GET", rf"{API}/xet-(read|write)-token/{PART}", Handler.xet_token),
     ("GET", r"/api/collections/(.+)", Handler.collection),
     ("GET", r"/api/whoami-v2", Handler.who),
     ("GET", rf"/{REPOSITORY}/resolve/{PART}/(.+)", Handler.file),
     ("POST", r"/api/repos/create", Handler.create),
+    ("POST", rf"{API}/variables", Handler.variable),
     ("POST", r"/api/validate-yaml", Handler.validate),
-    ("POST", rf"/api/models/{REPOSITORY}/branch/{PART}", Handler.branch),
-    ("POST", rf"/api/models/{REPOSITORY}/preupload/{PART}", Handler.preupload),
-    ("POST", rf"/api/models/{REPOSITORY}/commit/{PART}", Handler.commit),
+    ("POST", rf"{API}/branch/{PART}", Handler.branch),
+    ("POST", rf"{API}/preupload/{PART}", Handler.preupload),
+    ("POST", rf"{API}/commit/{PART}", Handler.commit),
     ("POST", rf"/{REPOSITORY}\.git/info/lfs/objects/batch", Handler.batch),
     ("PUT", r"/lfs/([0-9a-f]+)", Handler.upload),
 ]

@@ -1,4 +1,4 @@
-"""`python -m zoo`: list, show, verify, pull, push and convert checkpoints, and write their model cards.
+"""`python -m zoo`: list, show, verify, pull, push and convert checkpoints, write their cards, deploy the page.
 
 CHECKPOINT is a bundled name, a checkpoint folder, or OWNER/NAME (also OWNER/NAME@REVISION) on the Hugging Face Hub.
 """
@@ -14,6 +14,7 @@ from zoo.card import draw_picture, find_results, write_card
 from zoo.catalog import Catalog, find, name_of, select
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.convert import SOURCES, convert
+from zoo.deploy import deploy
 from zoo.download import amount, copy_folder, pull
 from zoo.fcn import VARIANTS
 from zoo.publish import Push, push
@@ -79,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--private", action="store_true", help="create the repository as a private one")
     sub.add_argument("--pr", action="store_true", help="propose the change as a pull request")
     sub.add_argument("--revision", help="branch, created if needed")
+    sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+
+    sub = command(run_deploy, "deploy", "put the page on a Space of the Hub")
+    sub.add_argument("space", metavar="OWNER/SPACE")
+    sub.add_argument("--authors", help="whose checkpoints the page lists (default: the Space's owner)")
+    sub.add_argument("--private", action="store_true", help="create the Space as a private one")
     sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
 
     sub = command(run_convert, "convert", "make a checkpoint folder of published FCN weights")
@@ -178,6 +185,12 @@ def run_push(options) -> None:
     print(push_report(done))
 
 
+def run_deploy(options) -> None:
+    """Upload the page and say what was sent."""
+    done = deploy(options.space, authors=options.authors, private=options.private, dry_run=options.dry_run)
+    print(push_report(done))
+
+
 def run_convert(options) -> None:
     """Convert a weights file and print what came out."""
     info = convert(options.file, options.out, source=options.source, padding=options.padding, half=options.half)
@@ -186,13 +199,14 @@ def run_convert(options) -> None:
 
 def push_report(done: Push) -> str:
     """What a push did, line by line."""
-    if not done.sent:
+    if not done.sent and not done.removed:
         return f"{done.page} already holds these files at commit {done.commit}; nothing sent"
     verb = "would send" if done.dry_run else "sent"
     lines = [f"{verb} {len(done.sent)} files, {done.sent_bytes / 1e6:.1f} MB, to {done.page}"]
     if done.created:
         lines.append("the repository does not exist yet" if done.dry_run else "the repository was created")
     lines += [f"  {name}" for name in done.sent]
+    lines += [f"  {name} (removed)" for name in done.removed]
     lines += [f"  {name} (unchanged)" for name in done.unchanged]
     return "\n".join(lines)
 

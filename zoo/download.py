@@ -41,8 +41,8 @@ from zoo.hub import (
     commit,
     file_address,
     get_json,
-    model_address,
     parse_repository,
+    repository_address,
     stream,
     within,
 )
@@ -122,7 +122,7 @@ def _resolve(repository, revision, settings, token, progress, companions) -> tup
 
     def work(watch: Watch) -> tuple[Path, str]:
         query = [("blobs", "true")]
-        address = model_address(repository, revision)
+        address = repository_address(repository, revision)
         model = get_json(address, settings, watch, subject=repository, token=token, query=query)
         sha = commit(model, repository)
         if not _complete(home / sha, companions):

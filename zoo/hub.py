@@ -222,7 +222,7 @@ def _list(settings: HubSettings, watch: Watch) -> Listing:
         repository, revision = parse_repository(name, settings.endpoint)
         try:
             found[repository] = get_json(
-                model_address(repository, revision), settings, watch, subject=repository, query=expand
+                repository_address(repository, revision), settings, watch, subject=repository, query=expand
             )
         except HubUnreachable:
             raise
@@ -315,9 +315,9 @@ def commit(model: dict, subject: str) -> str:
     return sha
 
 
-def model_address(repository: str, revision: str | None) -> str:
-    """Path on the Hub of what it knows about a model repository."""
-    return f"/api/models/{repository}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
+def repository_address(repository: str, revision: str | None = None, kind: str = "model") -> str:
+    """Path on the Hub of what it knows about a repository; kind is 'model' or 'space'."""
+    return f"/api/{kind}s/{repository}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
 
 
 def file_address(repository: str, revision: str, name: str) -> str:

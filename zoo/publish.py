@@ -1,4 +1,4 @@
-"""A checkpoint folder to a model repository on the Hub: only sound folders, only known files, only what changed.
+"""Files to a repository on the Hub: only sound checkpoints, only known files, only what changed.
 
 What changed is known before anything is sent, from the hashes that the Hub lists, so a dry run tells the truth and a
 second run sends nothing. The commit names its parent; when somebody else was faster (HTTP 412) it is planned anew.
@@ -6,15 +6,24 @@ second run sends nothing. The commit names its parent; when somebody else was fa
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, HfApi, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
 from zoo.checkpoint import CONFIG_FILE, GOLDEN_FILE, WEIGHTS_FILE, CheckpointError, file_sha256, load_folder
-from zoo.hub import HubError, HubNotFound, HubUnreachable, commit, get_json, model_address, parse_repository, within
+from zoo.hub import (
+    HubError,
+    HubNotFound,
+    HubUnreachable,
+    commit,
+    get_json,
+    parse_repository,
+    repository_address,
+    within,
+)
 from zoo.settings import TAG, HubSettings
 
 PUBLISHED = re.compile(
@@ -27,16 +36,29 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Push:
-    """What a push did, or would do: files sent and left alone, the commit that the repository is at, its page."""
+    """What an upload did or would do: files sent, left alone, removed; the commit the repository is at; its page."""
 
     repository: str
     sent: tuple[str, ...]
     unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
     sent_bytes: int
     created: bool
     commit: str | None
     page: str
     dry_run: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where files go. kind: 'model' or 'space'; branch None is main; mirror removes files that are not sent."""
+
+    repository: str
+    kind: str = "model"
+    branch: str | None = None
+    private: bool = False
+    pull_request: bool = False
+    mirror: bool = False
 
 
 def push(
@@ -58,44 +80,15 @@ def push(
     settings = settings or HubSettings.from_environment()
     folder = Path(folder)
     repository, named = parse_repository(repository, settings.endpoint)
-    revision = revision or named
-    if pull_request and revision not in (None, "main"):
-        raise HubError(f"{repository}: a pull request goes to the main branch; leave out the revision {revision!r}")
+    branch = revision or named
+    if pull_request and branch not in (None, "main"):
+        raise HubError(f"{repository}: a pull request goes to the main branch; leave out the revision {branch!r}")
     load_folder(folder)
     files = local_files(folder)
     if "README.md" not in files:
         raise CheckpointError(f"{folder}: no README.md; write the model card first: python -m zoo card {folder}")
-    if not dry_run and not get_token():
-        raise HubError(f"{repository}: no token; set HF_TOKEN or log in once with: hf auth login")
-    api = HfApi(endpoint=settings.endpoint, library_name=TAG)
-    for attempt in range(1, ATTEMPTS + 1):
-        state = _state(repository, revision, settings)
-        changed = [name for name, path in files.items() if not _same(path, state.files.get(name))]
-        page = f"{settings.endpoint.rstrip('/')}/{repository}"
-        sent_bytes = sum(files[name].stat().st_size for name in changed)
-        unchanged = tuple(name for name in files if name not in changed)
-        result = Push(repository, tuple(changed), unchanged, sent_bytes, not state.exists, state.sha, page, dry_run)
-        if dry_run or not changed:
-            return result
-        try:
-            done = within(
-                lambda _, state=state, changed=changed: _send(
-                    api, repository, {name: files[name] for name in changed}, state, private, pull_request, revision
-                ),
-                quiet=settings.pull_seconds,
-                total=settings.pull_seconds,
-                subject=f"Upload to {repository}",
-            )
-        except HfHubHTTPError as error:
-            if error.response.status_code == 412 and attempt < ATTEMPTS:
-                continue
-            raise _explained(error, repository) from None
-        except (httpx.HTTPError, ConnectionError, RuntimeError) as error:  # RuntimeError: of Git LFS and hf_xet
-            reason = str(error.__cause__ or error).strip().split("\n", 1)[0]
-            raise HubUnreachable(f"{repository}: the upload broke off ({reason}); run it again") from None
-        page = done.pr_url or done.commit_url
-        return Push(repository, tuple(changed), unchanged, sent_bytes, not state.exists, done.oid, page, False)
-    raise AssertionError("unreachable")
+    target = Target(repository, branch=branch, private=private, pull_request=pull_request)
+    return upload(files, target, settings, dry_run=dry_run)
 
 
 def local_files(folder: Path) -> dict[str, Path]:
@@ -105,33 +98,80 @@ def local_files(folder: Path) -> dict[str, Path]:
     return {name: path for name, path in names.items() if PUBLISHED.fullmatch(name)}
 
 
+def upload(files: dict[str, Path], target: Target, settings: HubSettings, *, dry_run: bool = False) -> Push:
+    """Make the repository hold `files` ({name there: path here}) in one commit, or find that it does already."""
+    if not dry_run and not get_token():
+        raise HubError(f"{target.repository}: no token; set HF_TOKEN or log in once with: hf auth login")
+    for _ in range(ATTEMPTS):
+        state = _state(target, settings)
+        plan = _plan(files, target, state, settings, dry_run)
+        if dry_run or not (plan.sent or plan.removed):
+            return plan
+        try:
+            done = within(
+                lambda _, state=state, plan=plan: _send(files, plan, target, state, settings),
+                quiet=settings.pull_seconds,
+                total=settings.pull_seconds,
+                subject=f"Upload to {target.repository}",
+            )
+        except HfHubHTTPError as error:
+            if error.response.status_code == 412:
+                continue
+            raise _explained(error, target.repository) from None
+        except (httpx.HTTPError, ConnectionError, RuntimeError) as error:  # RuntimeError: of Git LFS and hf_xet
+            reason = str(error.__cause__ or error).strip().split("\n", 1)[0]
+            raise HubUnreachable(f"{target.repository}: the upload broke off ({reason}); run it again") from None
+        return replace(plan, commit=done.oid, page=done.pr_url or done.commit_url)
+    raise HubError(f"{target.repository}: it changed during each of {ATTEMPTS} attempts; run the command again")
+
+
 @dataclass(frozen=True)
 class _State:
+    """The repository as the Hub describes it; `files` are its entries by name."""
+
     exists: bool
     branch_exists: bool
     sha: str | None
     files: dict[str, dict]
 
 
-def _state(repository: str, revision: str | None, settings: HubSettings) -> _State:
-    def ask(address: str):
+def _state(target: Target, settings: HubSettings) -> _State:
+    def ask(revision: str | None):
+        address = repository_address(target.repository, revision, target.kind)
         return within(
-            lambda watch: get_json(address, settings, watch, subject=repository, query=[("blobs", "true")]),
+            lambda watch: get_json(address, settings, watch, subject=target.repository, query=[("blobs", "true")]),
             quiet=settings.answer_seconds,
             total=settings.list_seconds,
-            subject=repository,
+            subject=target.repository,
         )
 
     try:
-        model = ask(model_address(repository, None))
+        found = ask(None)
     except HubNotFound:
         return _State(False, False, None, {})
     try:
-        model = ask(model_address(repository, revision)) if revision else model
+        found = ask(target.branch) if target.branch else found
     except HubNotFound:
-        return _State(True, False, commit(model, repository), {})
-    entries = {str(entry.get("rfilename")): entry for entry in model.get("siblings") or []}
-    return _State(True, True, commit(model, repository), entries)
+        return _State(True, False, commit(found, target.repository), {})
+    entries = {str(entry.get("rfilename")): entry for entry in found.get("siblings") or []}
+    return _State(True, True, commit(found, target.repository), entries)
+
+
+def _plan(files: dict[str, Path], target: Target, state: _State, settings: HubSettings, dry_run: bool) -> Push:
+    changed = tuple(name for name, path in files.items() if not _same(path, state.files.get(name)))
+    others = (name for name in state.files if name not in files and name != ".gitattributes")
+    prefix = "spaces/" if target.kind == "space" else ""
+    return Push(
+        repository=target.repository,
+        sent=changed,
+        unchanged=tuple(name for name in files if name not in changed),
+        removed=tuple(others) if target.mirror else (),
+        sent_bytes=sum(files[name].stat().st_size for name in changed),
+        created=not state.exists,
+        commit=state.sha,
+        page=f"{settings.endpoint.rstrip('/')}/{prefix}{target.repository}",
+        dry_run=dry_run,
+    )
 
 
 def _same(path: Path, entry: dict | None) -> bool:
@@ -144,25 +184,29 @@ def _same(path: Path, entry: dict | None) -> bool:
     return entry.get("blobId") == hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
-def _send(api: HfApi, repository, files: dict[str, Path], state: _State, private, pull_request, revision):
+def _send(files: dict[str, Path], plan: Push, target: Target, state: _State, settings: HubSettings):
+    api = HfApi(endpoint=settings.endpoint, library_name=TAG)
+    where = {"repo_id": target.repository, "repo_type": target.kind}
     if not state.exists:
-        api.create_repo(repository, private=private, exist_ok=True)
-    if revision not in (None, "main") and not state.branch_exists:
-        api.create_branch(repository, branch=revision, exist_ok=True)
+        sdk = {"space_sdk": "gradio"} if target.kind == "space" else {}
+        api.create_repo(**where, **sdk, private=target.private, exist_ok=True)
+    if target.branch not in (None, "main") and not state.branch_exists:
+        api.create_branch(**where, branch=target.branch, exist_ok=True)
+    operations = [CommitOperationAdd(path_in_repo=name, path_or_fileobj=files[name]) for name in plan.sent]
+    operations += [CommitOperationDelete(path_in_repo=name) for name in plan.removed]
+    names = ", ".join(plan.sent + plan.removed)
     return api.create_commit(
-        repository,
-        [CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files.items()],
-        commit_message=f"Update {', '.join(files)}"[:200] if state.exists else "Add the checkpoint",
-        create_pr=pull_request,
-        revision=None if pull_request else revision,
+        **where,
+        operations=operations,
+        commit_message=f"Update {names}"[:200] if state.exists else f"Add the {target.kind}",
+        create_pr=target.pull_request,
+        revision=None if target.pull_request else target.branch,
         parent_commit=state.sha if state.branch_exists else None,
     )
 
 
 def _explained(error: HfHubHTTPError, repository: str) -> HubError:
     status = error.response.status_code
-    if status == 412:
-        return HubError(f"{repository}: it changed during each of {ATTEMPTS} attempts; run the command again")
     if status in (401, 403):
         return HubError(f"{repository}: this token may not write there (status {status}); use one with write access")
     said = error.server_message or error.response.reason_phrase
