@@ -71,8 +71,8 @@ _PER_IMAGE = ("image_ids", "sequences", "image_paths", "mask_paths")
 
 def _open(path: Path) -> Image.Image:
     try:
-        image = Image.open(path)
-        image.load()
+        with Image.open(path) as image:
+            image.load()
         return image
     except FileNotFoundError:
         raise DatasetError(f"{path}: file is missing") from None

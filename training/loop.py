@@ -134,10 +134,11 @@ def build_optimizer(model: nn.Module, recipe: Recipe, total_steps: int):
     others = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-    # One step more than is taken: the schedule also sets the rate after the last one.
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=total_steps + 1, pct_start=recipe.warm_up
-    )
+    # One step more than is taken, because the schedule also sets the rate after the last one; and at least two steps
+    # of rise among five, because OneCycleLR divides by the length of each of its phases less one.
+    steps = max(total_steps + 1, 5)
+    rise = max(recipe.warm_up, 2 / steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=rise)
     return optimizer, schedule
 
 

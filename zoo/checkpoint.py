@@ -270,7 +270,8 @@ def save(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         staging = Path(temporary)
         state = {key: _stored(value, dtype) for key, value in model.state_dict().items()}
-        save_file(state, staging / WEIGHTS_FILE, metadata={"format": "pt", "architecture": model.config.variant})
+        # One entry only: safetensors writes several in random order, and equal weights should give equal files.
+        save_file(state, staging / WEIGHTS_FILE, metadata={"format": "pt"})
         document = _document(model, labels, facts, name or checkpoint_name(model.config, loss, labels.name))
         document["weights"]["sha256"] = file_sha256(staging / WEIGHTS_FILE)
         document["torch_dtype"] = str(dtype).removeprefix("torch.")
