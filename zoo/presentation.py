@@ -69,6 +69,7 @@ def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str)
         "notes": [translate(note, language) for note in comparison.decoded.notes],
         "strings": viewer_texts(language),
         "locale": language,
+        "leaderboard_links": True,
     }
 
 

@@ -1,0 +1,260 @@
+"""The page in a real Chromium: images in, masks read back pixel for pixel, languages, links, phone and dark mode.
+
+FCN_SCREENSHOTS=FOLDER writes pictures of the main states.
+"""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
+from PIL import Image
+from playwright.sync_api import expect
+
+from zoo.examples import examples
+from zoo.segment import decode_image
+
+pytestmark = GRADIO_WARNINGS
+PATIENCE = 90_000  # milliseconds; the machine may be busy
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+# The colour at the middle of every photo pixel of one panel, as the browser shows it in the mode "Mask".
+READ_CANVAS = """([title, width, height]) => {
+  const cards = [...document.querySelectorAll("#viewer .card")];
+  const canvas = cards.find((card) => card.textContent.includes(title)).querySelector("canvas.picture");
+  const scale = Math.min(canvas.width / width, canvas.height / height);
+  const left = (canvas.width - width * scale) / 2, top = (canvas.height - height * scale) / 2;
+  const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const colours = [];
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) {
+    const at = 4 * (Math.floor(top + (y + 0.5) * scale) * canvas.width + Math.floor(left + (x + 0.5) * scale));
+    colours.push((data[at] << 16) | (data[at + 1] << 8) | data[at + 2]);
+  }
+  return colours;
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    root = tmp_path_factory.mktemp("checkpoints")
+    write_checkpoints(root)
+    page = make_page(root)
+    page.warm_up()
+    with serve(page) as address:
+        yield page, address
+
+
+@pytest.fixture
+def visit(browser, server):
+    """A function that opens the page as a new visitor; fails on script errors and on requests to other machines."""
+    contexts, complaints = [], []
+
+    def open_page(query="", viewport=DESKTOP, language="en-US", theme="light"):
+        context = browser.new_context(viewport=viewport, locale=language, device_scale_factor=2, accept_downloads=True)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        tab.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
+        tab.goto(f"{server[1]}?__theme={theme}&{query}")
+        wait_for_masks(tab)
+        return tab
+
+    def elsewhere(url):
+        return not url.startswith((server[1], server[1].replace("127.0.0.1", "localhost"), "data:", "blob:"))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints
+
+
+def wait_for_masks(tab, count=3):
+    """Until `count` checkpoints are done and no other is on its way (ground truth is a card of its own)."""
+    tab.wait_for_function(
+        """(count) => {
+          const cards = [...document.querySelectorAll("#viewer .card")];
+          const models = cards.filter((card) => /FCN-/.test(card.textContent));
+          return models.length === count && cards.every((card) => card.dataset.status === "done");
+        }""",
+        arg=count,
+        timeout=PATIENCE,
+    )
+
+
+def read_mask(tab, title, labels, size) -> np.ndarray:
+    """The (H, W) mask of class ids that a panel shows; tells colours apart by the palette."""
+    width, height = size
+    colours = np.array(tab.evaluate(READ_CANVAS, [title, width, height])).reshape(height, width)
+    mask = np.full((height, width), 255, np.uint8)
+    for index, (red, green, blue) in enumerate(labels.palette):
+        mask[colours == (red << 16 | green << 8 | blue)] = index
+    return mask
+
+
+def upload(tab, path):
+    """Give the photo input a file, as the file dialog would."""
+    if tab.locator("#photo button[aria-label='Clear']").count():
+        tab.locator("#photo button[aria-label='Clear']").click()
+    tab.locator("#photo input[type=file]").set_input_files(path)
+
+
+def picture(tab, name):
+    """Write a screenshot of the whole page if FCN_SCREENSHOTS asks for it."""
+    if folder := os.environ.get("FCN_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tab.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+def assert_no_overflow(tab):
+    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
+
+
+def serious_findings(tab) -> list[str]:
+    """axe-core's serious and critical findings outside Gradio's own footer and photo input."""
+    found = Axe().run(tab, context={"exclude": [["footer"], ["#photo"], ["#truth"]]}).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
+def test_own_photo_three_checkpoints_exact_masks_and_zip(visit, server, tmp_path):
+    page, _ = server
+    path = tmp_path / "my street.png"
+    with Image.open(examples()[3].photo) as photo:
+        photo.crop((100, 60, 420, 300)).save(path)
+    tab = visit()
+    picture(tab, "compare")
+    for name in LADDER:
+        tab.locator(f"#picker input[value='{name}']").uncheck()
+    upload(tab, path)
+    expect(tab.get_by_text("No checkpoint is ticked", exact=False)).to_be_visible()
+    for name in (LADDER[0], LADDER[1], FOCAL):
+        tab.locator(f"#picker input[value='{name}']").check()
+    tab.locator("#go").click()
+    tab.wait_for_function("!document.querySelector('#viewer').textContent.includes('Ground truth')")
+    wait_for_masks(tab)
+    tab.locator("#viewer [data-mode=mask]").click()
+    image = decode_image(path).image
+    for name, title in ((LADDER[0], "FCN-32s"), (LADDER[1], "FCN-16s"), (FOCAL, "FCN-8s")):
+        result = page.segmenter.segment(page.infos[name], image)
+        assert np.array_equal(read_mask(tab, title, result.info.labels, image.size), result.mask)
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    assert download.value.suggested_filename == "fcn-my street.zip"
+    with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as archive:
+        stored = np.array(Image.open(archive.open(f"masks/{FOCAL}.png")))
+    assert np.array_equal(stored, page.segmenter.segment(page.infos[FOCAL], image).mask)
+
+
+def test_every_example_has_a_name_masks_and_ground_truth(visit):
+    tab = visit()
+    buttons = tab.locator("#examples button")
+    assert len({buttons.nth(index).get_attribute("aria-label") for index in range(5)}) == 5
+    for index, example in enumerate(examples()):
+        buttons.nth(index).click()
+        tab.wait_for_url(f"**example={example.name}**")
+        wait_for_masks(tab)
+        expect(tab.locator("#viewer .card")).to_have_count(4)
+        expect(tab.locator("#iou tbody tr").last).to_contain_text("mIoU")
+    assert buttons.nth(4).get_attribute("aria-pressed") == "true"
+
+
+def test_bad_files_get_an_answer_and_break_nothing(visit, tmp_path):
+    tab = visit()
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:6000])
+    (tmp_path / "text.png").write_text("this is no image")
+    for name, words in (("cut.png", "damaged or incomplete"), ("text.png", "not an image that can be read")):
+        upload(tab, tmp_path / name)
+        expect(tab.get_by_text(words, exact=False).first).to_be_visible()
+    picture(tab, "bad-file")
+    upload(tab, tmp_path / "whole.png")
+    tab.wait_for_function("!document.querySelector('#viewer').textContent.includes('Ground truth')")
+    wait_for_masks(tab)
+
+
+def test_presets_filters_and_address(visit):
+    tab = visit()
+    picker = tab.locator("#picker")
+    picker.get_by_role("button", name="FCN-8s", exact=True).click()
+    expect(picker.locator("input[type=checkbox]")).to_have_count(2)
+    picker.get_by_role("button", name="focal", exact=True).click()
+    expect(picker.locator("input[type=checkbox]")).to_have_count(1)
+    picker.get_by_role("button", name="Losses").click()
+    tab.wait_for_url(f"**checkpoints={LADDER[2]},{FOCAL}")
+    wait_for_masks(tab, 2)
+    expect(picker.get_by_role("button", name="Losses")).to_have_attribute("aria-pressed", "true")
+    tab.reload()
+    wait_for_masks(tab, 2)
+    assert picker.locator("input:checked").evaluate_all("boxes => boxes.map(box => box.value)") == [LADDER[2], FOCAL]
+
+
+def test_leaderboard_sorts_by_keyboard_and_links_both_ways(visit):
+    tab = visit()
+    tab.get_by_role("tab", name="Leaderboard").click()
+    rows = tab.locator("#leaderboard tbody tr:has(td)")
+    expect(tab.locator("#leaderboard")).to_contain_text(LADDER[2])
+    picture(tab, "leaderboard")
+    header = tab.locator("#leaderboard th:has(button)", has_text="Pixel accuracy").first
+    header.locator("button").first.focus()
+    tab.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    expect(rows.first).to_contain_text(LADDER[0])  # made up to run against mIoU
+    assert_no_overflow(tab)
+    tab.get_by_role("tab", name="Compare").click()
+    tab.get_by_role("button", name=f"Open the leaderboard: {LADDER[1]}").click()
+    expect(tab.locator("#leaderboard input[type=search]")).to_have_value(LADDER[1])
+    expect(tab.locator("#leaderboard")).not_to_contain_text(LADDER[0])
+
+
+def test_portuguese_dark_page(visit):
+    tab = visit(language="pt-BR", theme="dark")
+    expect(tab.get_by_role("heading", level=1)).to_have_text("FCN lado a lado")
+    expect(tab.locator("#go")).to_have_text("Comparar")
+    expect(tab.locator("#picker")).to_contain_text("52,0 %")
+    expect(tab.locator("#viewer")).to_contain_text("Sobreposição")
+    expect(tab.locator("#status")).to_contain_text("3 máscaras em")
+    picture(tab, "compare-dark-portuguese")
+    assert serious_findings(tab) == []
+
+
+def test_phone(visit):
+    tab = visit(viewport=PHONE)
+    assert_no_overflow(tab)
+    picture(tab, "compare-phone")
+    assert serious_findings(tab) == []
+    tab.get_by_role("tab", name="Leaderboard").click()
+    expect(tab.locator("#leaderboard")).to_contain_text(LADDER[2])
+    assert_no_overflow(tab)
+    picture(tab, "leaderboard-phone")
+
+
+def test_two_visitors_at_once(visit):
+    first, second = visit(), visit()
+    first.locator("#examples button").nth(1).click()
+    second.locator("#examples button").nth(2).click()
+    for tab, index in ((first, 1), (second, 2)):
+        tab.wait_for_url(f"**example={examples()[index].name}**")
+        wait_for_masks(tab)
+    assert serious_findings(first) == []
+
+
+def test_keyboard_reaches_everything_in_order(visit):
+    tab = visit()
+    tab.locator("#examples button").first.focus()
+    seen = []
+    for _ in range(24):
+        tab.keyboard.press("Tab")
+        seen.append(tab.evaluate("document.activeElement.closest('#examples, #picker, #go, #stop, #viewer')?.id"))
+    order = [name for index, name in enumerate(seen) if name and name not in seen[:index]]
+    assert order == ["examples", "picker", "go", "stop", "viewer"]
