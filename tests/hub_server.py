@@ -34,6 +34,7 @@ class Repository:
     private: bool = False
     gated: bool = False
     listed_config: dict | None = None
+    card: dict | None = None
     claimed_sizes: dict[str, int] = field(default_factory=dict)
     hidden_lfs: bool = False
     variables: dict[str, str] = field(default_factory=dict)
@@ -95,7 +96,7 @@ class HubServer(ThreadingHTTPServer):
         return repository
 
     def fault(self, pattern: str, kind: str, times: int = 1000) -> None:
-        """Spoil the next `times` requests whose 'METHOD path' matches: a status, hang, cut, corrupt, loop, drip."""
+        """Spoil the next `times` requests that match: status, hang, cut, corrupt, loop, drip, or a URL."""
         self.faults.append(Fault(pattern, kind, times))
 
     def handle_error(self, request, client_address):
@@ -119,6 +120,8 @@ class HubServer(ThreadingHTTPServer):
         answer = {"id": name, "sha": sha, "tags": repository.tags, "siblings": siblings, "private": repository.private}
         if repository.listed_config is not None:
             answer["config"] = repository.listed_config
+        if repository.card is not None:
+            answer["cardData"] = repository.card
         return answer
 
     def xet_hashes(self) -> dict[str, str]:
@@ -222,6 +225,8 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         elif self.kind == "loop":
             self._send(302, Location=self.path)
+        elif self.kind.startswith("http"):
+            self._send(302, Location=self.kind + self.path)
         elif self.kind == "not json":
             self._send(200, b"<html>log in to the airport's network</html>")
         elif self.kind.isdigit():

@@ -11,7 +11,7 @@ from hub_server import TOKEN, HubServer, client_environment, refusing_port, save
 
 from zoo.checkpoint import load_folder
 from zoo.download import amount, load_repository, pull, remove_excess
-from zoo.hub import HubError, HubUnreachable, list_checkpoints, parse_repository
+from zoo.hub import AuthorScore, HubError, HubUnreachable, list_checkpoints, parse_repository
 from zoo.settings import HubSettings, environment_help
 
 NAME = "ana/fcn8s-tiny"
@@ -158,6 +158,22 @@ def test_the_listing_is_cut_at_the_limit_and_says_so(hub, settings, checkpoint):
         hub.add(f"ana/net{index}", checkpoint)
     listing = list_checkpoints(replace(settings, authors=("ana",), limit=3))
     assert len(listing.checkpoints) == 3 and "first 3" in listing.problems[0]
+
+
+def test_scores_of_authors_come_with_the_listing_and_odd_ones_are_passed_over(hub, settings, checkpoint):
+    camvid = {"type": "camvid", "split": "val"}
+    results = [
+        {"dataset": camvid, "metrics": [{"type": "mean_iou", "value": 0.52}, {"type": "accuracy", "value": 87.0}]},
+        {"dataset": {"type": "<b>"}, "metrics": [{"type": "mean_iou", "value": 0.9}]},
+        {"dataset": camvid, "metrics": [{"type": "mean_iou", "value": "high"}]},
+        {"dataset": camvid, "metrics": [{"type": "mean_iou", "value": float("nan")}]},
+        {"metrics": 3},
+        "text",
+    ]
+    hub.add(NAME, checkpoint, card={"model-index": [{"name": "x", "results": results}, 5]})
+    hub.add("ana/plain", checkpoint, card={"model-index": "none"})
+    scores = list_checkpoints(replace(settings, authors=("ana",))).author_scores()
+    assert scores == {NAME: (AuthorScore("camvid", "val", "mean_iou", 0.52),), "ana/plain": ()}
 
 
 @pytest.mark.parametrize(
@@ -352,6 +368,16 @@ def test_the_token_is_sent_only_when_it_may_be(hub, settings, checkpoint):
     assert set(hub.tokens) == {TOKEN}
 
 
+def test_the_token_stays_with_the_hub_when_it_sends_a_download_elsewhere(hub, settings, checkpoint):
+    hub.add(NAME, checkpoint)
+    with HubServer() as storage:
+        storage.add(NAME, checkpoint)
+        storage.repositories[NAME].snapshots |= hub.repositories[NAME].snapshots
+        hub.fault("model.safetensors", storage.endpoint)
+        pull(NAME, settings=settings)
+        assert len(storage.requests) == 1 and storage.tokens == [None]
+
+
 # -- poisoned repositories
 
 
@@ -448,8 +474,17 @@ def test_downloads_above_the_limit_go_least_recently_used_first(hub, settings, c
         time.sleep(0.02)
     pull(names[0], settings=settings)
     size = sum(path.stat().st_size for path in folders[0].iterdir())
-    removed = remove_excess(replace(settings, cache_megabytes=2.5 * size / 1e6))
+    settings = replace(settings, cache_megabytes=2.5 * size / 1e6)
+    assert remove_excess(settings) == [], "just used, perhaps about to be loaded"
+    removed = remove_excess(settings, idle=0.0)
     assert removed == [folders[1]] and folders[0].exists() and folders[2].exists()
+
+
+def test_a_cache_that_cannot_be_written_is_named(hub, settings, checkpoint, tmp_path):
+    hub.add(NAME, checkpoint)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HubError, match=r"file.*cannot be written.*FCN_ZOO_CACHE"):
+        pull(NAME, settings=replace(settings, cache=tmp_path / "file"))
 
 
 def test_amounts_read_well():

@@ -11,13 +11,13 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.download import Progress, load_repository, pull
 from zoo.fcn import FCN
-from zoo.hub import HubError, HubUnreachable, Listing, list_checkpoints, parse_repository, read_items
+from zoo.hub import AuthorScore, HubError, HubUnreachable, Listing, list_checkpoints, parse_repository, read_items
 from zoo.settings import HubSettings
 
 logger = logging.getLogger("zoo")
@@ -103,6 +103,7 @@ def load(source: str | Path, *, revision: str | None = None, device: str = "cpu"
 class Snapshot:
     """The catalog at one moment. `checkpoints`: bundled first, then those of the Hub that are not the same weights.
 
+    author_scores: by name, what the cards on the Hub claim.
     hub: 'off' (no part of the Hub named), 'waiting' (first answer not there), 'listed' or 'failed' (the last attempt;
     what is shown comes from an earlier one). listed_at: seconds since 1970 of the Hub's answer. reason: of a failure.
     """
@@ -113,6 +114,7 @@ class Snapshot:
     listed_at: float | None = None
     reason: str = ""
     refreshing: bool = False
+    author_scores: dict[str, tuple[AuthorScore, ...]] = field(default_factory=dict)
 
     def age_seconds(self) -> float | None:
         """Seconds since the Hub gave its list, None if it never did."""
@@ -170,7 +172,8 @@ class Catalog:
         state = "failed" if reason else "listed" if listing else "waiting"
         state = state if self.settings.lists_hub else "off"
         listed_at = listing.listed_at if listing else None
-        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason or "", refreshing)
+        scores = listing.author_scores() if listing else {}
+        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason or "", refreshing, scores)
 
     def find(self, name: str) -> CheckpointInfo:
         """The checkpoint of that name, listed or added; raises CheckpointError with the names of those listed."""

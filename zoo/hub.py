@@ -176,16 +176,30 @@ def get_json(address: str, settings: HubSettings, watch: Watch, *, subject: str,
 
 
 @dataclass(frozen=True)
+class AuthorScore:
+    """What a model card on the Hub claims: a metric (the Hub's id, such as 'mean_iou') as a fraction in [0, 1]."""
+
+    dataset: str
+    split: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
 class Listing:
     """Checkpoints on the Hub as they were at `listed_at` (seconds since 1970), and a message per one left out.
 
-    items: {'id', 'sha', 'config', 'file_bytes'} as stored on disk; `checkpoints` is read from them.
+    items: {'id', 'sha', 'config', 'file_bytes', 'index'} as stored on disk; `checkpoints` is read from them.
     """
 
     checkpoints: tuple[CheckpointInfo, ...]
     problems: tuple[str, ...]
     listed_at: float
     items: tuple[dict, ...] = ()
+
+    def author_scores(self) -> dict[str, tuple[AuthorScore, ...]]:
+        """{OWNER/NAME: scores that its card claims}; not measured here, so they belong in no ranking of ours."""
+        return {item["id"]: _author_scores(item.get("index")) for item in self.items}
 
 
 def list_checkpoints(settings: HubSettings) -> Listing:
@@ -272,7 +286,9 @@ def _item(repository: str, model: dict, settings: HubSettings, watch: Watch) -> 
         size = sum(int(count) * BYTES_PER_DTYPE[kind] for kind, count in counts.items())
     except (KeyError, ValueError, TypeError, AttributeError):
         size = 0
-    item = {"id": repository, "sha": sha, "config": config, "file_bytes": size}
+    card = model.get("cardData")
+    index = card.get("model-index") if isinstance(card, dict) else None
+    item = {"id": repository, "sha": sha, "config": config, "file_bytes": size, "index": index}
     read_item(item)
     return item
 
@@ -298,12 +314,35 @@ def read_items(items: list[dict], problems: list[str], listed_at: float) -> List
     return Listing(tuple(checkpoints), tuple(problems), listed_at, tuple(sound))
 
 
+def _author_scores(index: object) -> tuple[AuthorScore, ...]:
+    """The readable entries of a card's model-index; anything else in it is passed over."""
+    found = []
+    for model in index if isinstance(index, list) else []:
+        for result in model.get("results") or [] if isinstance(model, dict) else []:
+            try:
+                dataset, metrics = result["dataset"], result["metrics"]
+                place = str(dataset["type"]), str(dataset.get("split") or "")
+                scores = [AuthorScore(*place, str(metric["type"]), float(metric["value"])) for metric in metrics]
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue
+            found += [
+                score
+                for score in scores
+                if 0 <= score.value <= 1 and not any(_unfit(text) for text in (*place, score.metric))
+            ]
+    return tuple(found)
+
+
+def _unfit(text: str) -> bool:
+    return bool(_MARKUP.search(text)) or len(text) > 200
+
+
 def check_text(info: CheckpointInfo) -> None:
     """Raise CheckpointError if a text that pages show holds markup or control characters."""
     texts = {"id2label": info.labels.classes, "training.dataset": (info.dataset, info.labels.title)}
     for name, values in (texts | {"training.loss": (info.loss,)}).items():
         for value in values:
-            if _MARKUP.search(value) or len(value) > 200:
+            if _unfit(value):
                 raise CheckpointError(f"{name}: {value[:60]!r} holds markup or control characters, or is too long")
 
 
