@@ -59,7 +59,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command(run_show, "show", "show what a checkpoint says of itself, as JSON")
     sub.add_argument("checkpoint", metavar="CHECKPOINT")
 
-    sub = command(run_verify, "verify", "check configuration, weights, forward pass, stored logits and card")
+    text = "check configuration, weights, forward pass, stored logits and card; figures are recomputed by "
+    sub = command(run_verify, "verify", text + "python -m evaluation.leaderboard verify")
     sub.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*", help="default: all bundled ones")
     sub.add_argument("--results", default=RESULTS, metavar="DIR", help="results to compare the card with")
 
