@@ -624,7 +624,7 @@ def test_keyboard_alone_reaches_everything(viewer):
     keys.press("w")
     assert page.locator(".swiping").is_visible()
     keys.press(".")
-    assert page.locator(".divider").get_attribute("aria-valuenow") == "55"
+    assert page.locator(".stage .divider").get_attribute("aria-valuenow") == "55"
     keys.press("Escape")
     assert page.locator(".swiping").count() == 0
 
@@ -708,6 +708,7 @@ def test_panels_come_go_and_change_their_order(viewer):
         ("data:image/png;base64,aGVsbG8=", "The mask could not be read: not a PNG file"),
         (mask_url(MASKS["a"])[:-60], "The mask could not be read"),
     ],
+    ids=["size", "colour", "not a PNG", "cut short"],
 )
 def test_a_bad_mask_fails_on_its_own_card(viewer, mask, message):
     viewer.send(value(panel("a", "FCN-32s", mask=mask), panel("b", "FCN-16s")), 1)
@@ -715,6 +716,15 @@ def test_a_bad_mask_fails_on_its_own_card(viewer, mask, message):
     assert viewer.card(0).get_attribute("data-status") == "failed"
     viewer.mode("mask")
     assert (viewer.centres(1)[..., :3] == expected_colours(MASKS["b"])).all()
+
+
+def test_a_bad_confidence_leaves_the_mask_alone(viewer):
+    viewer.send(value(panel("a", "FCN-32s", confidence="data:image/png;base64,aGVsbG8="), panel("b", "FCN-16s")))
+    viewer.mode("confidence")
+    told = "The confidence could not be read: not a PNG file"
+    viewer.card(0).locator(".message", has_text=told).wait_for()
+    viewer.mode("mask")
+    assert (viewer.centres(0)[..., :3] == expected_colours(MASKS["a"])).all()
 
 
 def test_failed_panel_shows_its_message(viewer):

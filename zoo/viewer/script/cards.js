@@ -77,7 +77,7 @@ function statusMessage(panel, shown) {
 
 /** Why the current mode has nothing to show for a finished panel, "" when it has. */
 function missingPart(panel) {
-  if (state.mode === "confidence" && !panel.confidence) return text("no_confidence");
+  if (state.mode === "confidence" && !panel.confidence) return panel.confidenceError || text("no_confidence");
   const alone = state.mode === "difference" && state.reference === "panels" && drawnCheckpoints().length < 2;
   return alone && !panel.data.isTruth ? text("nothing_to_compare") : "";
 }

@@ -54,31 +54,35 @@ function takePhoto({ src, width, height }) {
 async function loadPanel(panel, arrived) {
   announce(panel);
   const { mask, confidence, status } = panel.data;
-  if (status !== "done" || !mask) return;
-  if (panel.url !== mask && (await loadPart(panel, mask, "ids"))) {
+  if (status !== "done" || !mask) {
+    Object.assign(panel, { ids: null, url: null, confidence: null, confidenceUrl: null, error: "" });
+    return;
+  }
+  if (panel.url !== mask) {
+    if (!(await loadPart(panel, "mask", "ids", "error"))) return;
     panel.url = mask;
     waitingForPaint.push({ panel, arrived });
     panelLoaded(panel);
   }
-  if (panel.confidenceUrl !== confidence && (await loadPart(panel, confidence, "confidence"))) {
+  if (panel.confidenceUrl !== confidence && (await loadPart(panel, "confidence", "confidence", "confidenceError"))) {
     panel.confidenceUrl = confidence;
     panelLoaded(panel);
   }
 }
 
-/** Loads one PNG into panel[part]; false when it failed or a newer value came meanwhile. */
-async function loadPart(panel, url, part) {
+/** Loads the PNG at panel.data[given] into panel[part]; false when it failed or a newer value came meanwhile. */
+async function loadPart(panel, given, part, error) {
   const { photo } = state;
-  const current = () => photo === state.photo && [panel.data.mask, panel.data.confidence].includes(url);
+  const url = panel.data[given];
+  const outdated = () => photo !== state.photo || panel.data[given] !== url;
   try {
     const samples = await loadSamples(url, photo);
-    if (!current()) return false;
-    panel[part] = samples;
-    panel.error = "";
+    if (outdated()) return false;
+    Object.assign(panel, { [part]: samples, [error]: "" });
     return true;
   } catch (problem) {
-    if (!current()) return false;
-    panel.error = text("bad_mask", { reason: problem.message });
+    if (outdated()) return false;
+    panel[error] = text(given === "mask" ? "bad_mask" : "bad_confidence", { reason: problem.message });
     panelLoaded(panel);
     return false;
   }

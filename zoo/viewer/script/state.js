@@ -21,7 +21,9 @@ const state = {
 const records = new Map(); // key -> panel record; survives a new value, so that masks are not decoded twice
 
 function panelRecord(key) {
-  return { key, data: null, url: null, ids: null, confidenceUrl: null, confidence: null, error: "", announced: "" };
+  const mask = { url: null, ids: null, error: "" };
+  const confidence = { confidenceUrl: null, confidence: null, confidenceError: "" };
+  return { key, data: null, announced: "", ...mask, ...confidence };
 }
 
 /** Values that state.panels is made from: the checkpoints, then the ground truth as one more panel. */

@@ -60,6 +60,7 @@ const ENGLISH = {
   all_shown: "All classes shown",
   mode_is: "View: {name}",
   bad_mask: "The mask could not be read: {reason}",
+  bad_confidence: "The confidence could not be read: {reason}",
   mask_size: "it is {width}x{height} pixels, the photo is {photo}",
   bad_photo: "The photo could not be loaded.",
   key_modes: "Overlay, mask, contours, confidence, difference",
