@@ -56,6 +56,7 @@ COMPANIONS = re.compile(
 )
 MAXIMUM_COMPANION_BYTES = 4_000_000
 MAXIMUM_COMPANIONS = 20
+IDLE_SECONDS = 60.0
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 Progress = Callable[[int, int], None]
@@ -102,6 +103,9 @@ def pull(
     except HubError as error:
         _failures[key] = (time.monotonic(), error)
         raise
+    except OSError as error:
+        reason = f"{settings.cache} cannot be written ({error.strerror or error}); see FCN_ZOO_CACHE"
+        raise HubError(f"{repository}: {reason}") from None
     finally:
         lock.release()
 
@@ -270,8 +274,11 @@ def copy_folder(source: Path, target: Path) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def remove_excess(settings: HubSettings, keep: Path | None = None) -> list[Path]:
-    """Remove downloads, least recently used first, until they fit the cache limit; returns the removed folders."""
+def remove_excess(settings: HubSettings, keep: Path | None = None, idle: float = IDLE_SECONDS) -> list[Path]:
+    """Remove downloads, least recently used first, until they fit the cache limit; returns the removed folders.
+
+    What was used in the last `idle` seconds stays: another thread may be about to load it.
+    """
     home = settings.cache / "checkpoints"
     for staging in home.glob("*/.download-*"):
         if time.time() - staging.stat().st_mtime > settings.pull_seconds + 3600:
@@ -282,7 +289,7 @@ def remove_excess(settings: HubSettings, keep: Path | None = None) -> list[Path]
     for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime):
         if sum(sizes.values()) <= settings.cache_megabytes * 1e6:
             break
-        if folder != keep:
+        if folder != keep and time.time() - folder.stat().st_mtime >= idle:
             shutil.rmtree(folder, ignore_errors=True)
             sizes.pop(folder)
             removed.append(folder)
