@@ -39,8 +39,8 @@ class Options:
     revision: str = option("", "commit, branch or tag of a checkpoint on the Hub")
     device: str = option("cpu", "cpu, cuda or cuda:0")
     precision: str = option("fp32", "precision of the forward pass", choices=PRECISIONS)
-    batch_size: int = option(1, "images read together; on a GPU also run together")
-    workers: int = option(1, "threads that read images and count")
+    batch_size: int = option(1, "images that pass the model together on a GPU")
+    workers: int = option(0, "threads that share the images; 0 is one per CPU thread")
     threads: int = option(0, "CPU threads of the forward pass; 0 leaves torch's choice")
     passes: int = option(20, "forward passes whose median time is reported")
     resamples: int = option(RESAMPLES, "bootstrap resamples of the 95 %% intervals")
@@ -69,9 +69,9 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
         parser.error("--data DIR is needed: the folder that holds the dataset")
     if not checkpoints and not options.all_bundled:
         parser.error("name a CHECKPOINT, or add --all-bundled")
-    for name in ("batch_size", "workers", "passes", "block"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} must be at least 1")
+    for name, least in {"batch_size": 1, "passes": 1, "block": 1, "workers": 0, "threads": 0}.items():
+        if getattr(options, name) < least:
+            parser.error(f"--{name.replace('_', '-')} must be at least {least}")
     if options.resamples < 100:
         parser.error("--resamples must be at least 100")
     return checkpoints, options

@@ -55,31 +55,29 @@ def squared_tolerance(height: int, width: int) -> int:
 def boundary_counts(prediction: np.ndarray, target: np.ndarray, classes: int, void: int) -> np.ndarray:
     """Boundary pixels per class, (classes, 4) int64, columns as in `COUNTS`, for two (H, W) masks of class ids."""
     labelled = target != void
-    edges = [boundaries(mask) & labelled for mask in (prediction, target)]
+    edges = [np.flatnonzero(boundaries(mask) & labelled) for mask in (prediction, target)]
     limit = squared_tolerance(*target.shape)
     counts = np.zeros((classes, 4), np.int64)
-    for column, (mask, edge, other, other_edge) in (
-        (0, (prediction, edges[0], target, edges[1])),
-        (2, (target, edges[1], prediction, edges[0])),
-    ):
-        ids = mask[edge]
+    pairs = ((0, prediction, edges[0], target, edges[1]), (2, target, edges[1], prediction, edges[0]))
+    for column, mask, edge, other, other_edge in pairs:
+        ids = mask.ravel()[edge]
+        near = _near(other.ravel()[other_edge], other_edge, edge, ids, classes, limit, target.shape)
         counts[:, column] = np.bincount(ids, minlength=classes)
-        counts[:, column + 1] = np.bincount(ids[_near(other, other_edge, classes, limit, edge, ids)], minlength=classes)
+        counts[:, column + 1] = np.bincount(ids[near], minlength=classes)
     return counts
 
 
-def _near(mask, edge, classes, squared_radius, where, ids):
-    """For the pixels `where`, whose classes are `ids`: is a boundary pixel of that class in `mask` close enough?"""
-    near = np.zeros(len(ids), bool)
+def _near(ids, positions, asked, asked_ids, classes, squared_radius, shape):
+    """For each flat position `asked` of class `asked_ids`: is one of `positions`, of equal class in `ids`, in reach?"""
+    near = np.zeros(len(asked), bool)
     for start in range(0, classes, 64):  # one bit per class
-        planes_here = min(classes - start, 64)
-        bits = next(kind for kind in UNSIGNED if np.iinfo(kind).bits >= planes_here)
-        here = edge & (mask >= start) & (mask < start + 64)
-        planes = np.zeros(mask.shape, bits)
-        planes[here] = np.left_shift(bits(1), (mask[here] - start).astype(bits))
-        mine = (ids >= start) & (ids < start + 64)
-        spread = dilate(planes, squared_radius)[where][mine]
-        near[mine] = np.right_shift(spread, (ids[mine] - start).astype(bits)) & bits(1)
+        needed = min(classes - start, 64)
+        bits = next(kind for kind in UNSIGNED if np.iinfo(kind).bits >= needed)
+        here, mine = ((array >= start) & (array < start + needed) for array in (ids, asked_ids))
+        planes = np.zeros(shape, bits)
+        planes.ravel()[positions[here]] = np.left_shift(bits(1), (ids[here] - start).astype(bits))
+        spread = dilate(planes, squared_radius).ravel()[asked[mine]]
+        near[mine] = np.right_shift(spread, (asked_ids[mine] - start).astype(bits)) & bits(1)
     return near
 
 
@@ -107,10 +105,9 @@ def band_confusion_matrices(prediction: np.ndarray, target: np.ndarray, classes:
     edge = (boundaries(target) & labelled).view(np.uint8)
     depth = sum(dilate(edge, width * width - 1) for width in BAND_WIDTHS)  # len(BAND_WIDTHS) on the boundary itself
     inside = np.flatnonzero((depth > 0) & labelled)
-    depth, prediction, target = (array.ravel()[inside] for array in (depth, prediction, target))
-    matrices = np.zeros((len(BAND_WIDTHS), classes, classes), np.int64)
-    for index in range(len(BAND_WIDTHS)):
-        chosen = depth >= len(BAND_WIDTHS) - index
-        pair = (torch.from_numpy(array[chosen]) for array in (prediction, target))
-        matrices[index] = confusion_matrix(*pair, classes, void)
-    return matrices
+    # Rings are disjoint: as classes of their own they are the diagonal blocks of one larger confusion matrix.
+    rings, size = len(BAND_WIDTHS), len(BAND_WIDTHS) * classes
+    first = (rings - depth.ravel()[inside].astype(np.int64)) * classes
+    pair = (torch.from_numpy(mask.ravel()[inside] + first) for mask in (prediction, target))
+    blocks = confusion_matrix(*pair, size, void=size).numpy().reshape(rings, classes, rings, classes)
+    return np.cumsum(blocks[range(rings), :, range(rings)], axis=0)

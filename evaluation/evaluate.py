@@ -1,7 +1,7 @@
 """Run a model over a dataset and count, image by image.
 
 Logits are brought to the mask's own size, never masks to the logits. Every image keeps its own counts, so batch size,
-order, number of loading threads and number of processes change nothing: the sums are over the same integers.
+order, number of threads and number of processes change nothing: the sums are over the same integers.
 """
 
 import time
@@ -68,43 +68,32 @@ def evaluate(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
     batch_size: int = 1,
-    workers: int = 1,
+    workers: int = 0,
     progress: bool = False,
     shared: bool = False,
 ) -> tuple[Counts, float]:
     """Count everything that the result file needs; returns the counts and the seconds that it took.
 
-    Arguments as for `confusion_matrices`. `workers` threads read images and count while the next forward pass runs.
-    With `shared=True` the processes of the running torch.distributed group divide the images among themselves, none
-    twice, and each returns the counts of all images.
+    Arguments as for `confusion_matrices`. With `shared=True` the processes of the running torch.distributed group
+    divide the images among themselves, none twice, and each returns the counts of all images.
     """
-    labels = dataset.labels
-    counts = Counts.zeros(len(dataset), len(labels.classes))
+    counts = Counts.zeros(len(dataset), len(dataset.labels.classes))
     rank, processes = (distributed.get_rank(), distributed.get_world_size()) if shared else (0, 1)
     indices = range(rank, len(dataset), processes)
-    waiting = deque()
+
+    def count(index, prediction, confidence, mask):
+        count_image(counts, index, prediction, confidence, mask, dataset.labels)
+
     start = time.perf_counter()
-    with (
-        ThreadPoolExecutor(max(1, workers), thread_name_prefix="count") as pool,
-        inference(model),
-        progress_bar(len(indices), progress and rank == 0) as bar,
-    ):
-        for batch in batches(dataset, indices, batch_size, workers):
-            logits = forward(model, batch.images, device, precision)
-            for index, image_logits, mask in zip(batch.indices, logits, batch.masks, strict=True):
-                prediction, confidence = predict(at_size(image_logits, mask.shape), dataset.image_ids[index])
-                waiting.append(pool.submit(_count, counts, index, prediction, confidence, mask, labels))
-            while len(waiting) > 2 * max(1, workers):
-                waiting.popleft().result()
-            bar.update(len(batch.indices))
-        for future in waiting:
-            future.result()
+    with progress_bar(len(indices), progress and rank == 0) as bar:
+        _run(model, dataset, indices, count, bar, device, precision, batch_size, workers)
     if shared:
         _add_up(counts, device)
     return counts, time.perf_counter() - start
 
 
-def _count(counts, index, prediction, confidence, mask, labels) -> None:
+def count_image(counts: Counts, index: int, prediction, confidence, mask, labels) -> None:
+    """Fill row `index` of `counts` from what `predict` returned and the mask (H, W)."""
     classes, void = len(labels.classes), labels.void
     counts.matrices[index] = confusion_matrix(torch.from_numpy(prediction), torch.from_numpy(mask), classes, void)
     counts.boundary[index] = boundary_counts(prediction, mask, classes, void)
@@ -128,26 +117,82 @@ def confusion_matrices(
     device: str | torch.device = "cpu",
     precision: str = "fp32",
     batch_size: int = 1,
-    workers: int = 1,
+    workers: int = 0,
     progress: bool = False,
 ) -> torch.Tensor:
     """Per-image confusion matrices (n, C, C) int64 on the CPU, in the dataset's order; `metrics.scores` reads them.
 
     `model` maps (N, 3, H, W) float RGB in [0, 1] to logits (N, C, h, w); it is put into eval mode for the run and
     back afterwards, but not moved: it must be on `device` already. `precision` is "fp32" or "bf16" (autocast).
-    Raises EvaluationError when the logits are not finite or do not fit the dataset's classes.
+    `workers` threads share the work, 0 means one per CPU thread of torch. On a CPU with `batch_size=1` each takes an
+    image from file to counts on its share of the cores, which keeps all of them busy; otherwise batches pass one
+    after another while the threads read and count. Raises EvaluationError when a logit is not finite.
     """
     labels = dataset.labels
     matrices = torch.zeros(len(dataset), len(labels.classes), len(labels.classes), dtype=torch.int64)
-    with inference(model), progress_bar(len(dataset), progress) as bar:
-        for batch in batches(dataset, range(len(dataset)), batch_size, workers):
+
+    def count(index, prediction, _, mask):
+        pair = torch.from_numpy(prediction), torch.from_numpy(mask)
+        matrices[index] = confusion_matrix(*pair, len(labels.classes), labels.void)
+
+    with progress_bar(len(dataset), progress) as bar:
+        _run(model, dataset, range(len(dataset)), count, bar, device, precision, batch_size, workers)
+    return matrices
+
+
+def _run(model, dataset, indices, count, bar, device, precision, batch_size, workers) -> None:
+    """Call `count(index, prediction, confidence, mask)` for every image, from several threads."""
+    device, threads = torch.device(device), torch.get_num_threads()
+    workers = workers or threads
+    with inference(model):
+        if device.type == "cpu" and batch_size == 1:
+            with intra_op_threads(max(1, threads // workers)):
+                _image_by_image(model, dataset, indices, count, bar, precision, workers)
+        else:
+            _batch_by_batch(model, dataset, indices, count, bar, device, precision, batch_size, workers)
+
+
+def _image_by_image(model, dataset, indices, count, bar, precision, workers) -> None:
+    def measure(index):
+        _, image, mask = _read(dataset, index)
+        logits = forward(model, _stack([image]), "cpu", precision)[0]
+        count(index, *predict(at_size(logits, mask.shape), dataset.image_ids[index]), mask)
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="measure")
+    try:
+        for _ in pool.map(measure, indices):
+            bar.update()
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an error or Ctrl-C only the images under way are finished
+
+
+def _batch_by_batch(model, dataset, indices, count, bar, device, precision, batch_size, workers) -> None:
+    waiting = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="count")
+    try:
+        for batch in batches(dataset, indices, batch_size, workers):
             logits = forward(model, batch.images, device, precision)
             for index, image_logits, mask in zip(batch.indices, logits, batch.masks, strict=True):
-                prediction, _ = predict(at_size(image_logits, mask.shape), dataset.image_ids[index])
-                pair = torch.from_numpy(prediction), torch.from_numpy(mask)
-                matrices[index] = confusion_matrix(*pair, len(labels.classes), labels.void)
+                answer = predict(at_size(image_logits, mask.shape), dataset.image_ids[index])
+                waiting.append(pool.submit(count, index, *answer, mask))
+            while len(waiting) > 2 * workers:
+                waiting.popleft().result()
             bar.update(len(batch.indices))
-    return matrices
+        for future in waiting:
+            future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def intra_op_threads(threads: int) -> Iterator[None]:
+    """Let threads that start inside use `threads` CPU threads each for one operator; the earlier number comes back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -167,8 +212,9 @@ def progress_bar(images: int, shown: bool) -> tqdm:
     return tqdm(total=images, unit=" images", disable=not shown, mininterval=0.5)
 
 
-def forward(model: nn.Module, images: torch.Tensor, device: str | torch.device, precision: str) -> torch.Tensor:
-    """Logits (N, C, h, w) float32 on `device` for (N, 3, H, W) uint8 images.
+@torch.no_grad()  # a setting of each thread
+def forward(model: nn.Module, images: torch.Tensor, device: str | torch.device, precision: str) -> list[torch.Tensor]:
+    """Logits (C, h, w) float32 on `device` of each of (N, 3, H, W) uint8 images.
 
     On a CPU every image passes alone: batches are no faster there, and kernels chosen by batch size round differently.
     """
@@ -176,22 +222,29 @@ def forward(model: nn.Module, images: torch.Tensor, device: str | torch.device, 
         raise ValueError(f"precision is {precision!r}; choose one of {', '.join(PRECISIONS)}")
     device = torch.device(device)
     images = images.to(device, non_blocking=True).float() / 255
+    parts = images.split(1) if device.type == "cpu" else [images]
     with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        parts = images.split(1) if device.type == "cpu" else [images]
-        logits = [model(part).float() for part in parts]
-    return torch.cat(logits) if len(logits) > 1 else logits[0]
+        return [logits.float() for part in parts for logits in model(part)]
 
 
 def predict(logits: torch.Tensor, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Class ids (H, W) uint8 and softmax confidence (H, W) int32 in units of 1 / UNIT, from logits (C, H, W).
 
-    Raises EvaluationError naming the image when a logit is not finite.
+    The logits are overwritten, which saves the memory traffic of a copy. Raises EvaluationError naming the image when
+    a logit is not finite.
     """
-    best, prediction = logits.max(0)  # also the confidence needs the maximum, and `argmax` alone is slower
+    classes = len(logits)
+    best, prediction = logits.max(0)
     if not best.isfinite().all():
         raise EvaluationError(f"{name}: the model's logits are not finite")
-    confidence = UNIT / (logits - best).exp_().sum(0)
-    return prediction.to(torch.uint8).cpu().numpy(), confidence.round_().to(torch.int32).cpu().numpy()
+    logits.sub_(best).exp_()
+    pixels = logits.permute(1, 2, 0)
+    if pixels.is_contiguous():  # channels-last: a product with ones adds short rows faster than `sum`
+        total = (pixels.reshape(-1, classes) @ torch.ones(classes, device=logits.device)).view(best.shape)
+    else:
+        total = logits.sum(0)
+    confidence = total.reciprocal_().mul_(UNIT).round_()
+    return prediction.to(torch.uint8).cpu().numpy(), confidence.to(torch.int32).cpu().numpy()
 
 
 def at_size(logits: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -206,32 +259,36 @@ def batches(dataset, indices, batch_size: int = 1, workers: int = 1) -> Iterator
     pending: list[tuple[int, np.ndarray, np.ndarray]] = []
     for item in _read_ahead(dataset, indices, ahead=2 * batch_size, workers=workers):
         if pending and (len(pending) == batch_size or item[1].shape != pending[0][1].shape):
-            yield _stack(pending)
+            yield _batch(pending)
             pending = []
         pending.append(item)
     if pending:
-        yield _stack(pending)
+        yield _batch(pending)
+
+
+def _read(dataset, index: int) -> tuple[int, np.ndarray, np.ndarray]:
+    return index, dataset.image(index), np.array(dataset.mask(index))  # a copy: torch wants it writable
 
 
 def _read_ahead(dataset, indices, ahead: int, workers: int):
-    def read(index):
-        return index, dataset.image(index), np.array(dataset.mask(index))  # a copy: torch wants it writable
-
-    with ThreadPoolExecutor(max(1, workers), thread_name_prefix="read") as pool:
-        queue = deque()
-        try:
-            for index in indices:
-                queue.append(pool.submit(read, index))
-                if len(queue) > ahead:
-                    yield queue.popleft().result()
-            while queue:
+    pool = ThreadPoolExecutor(max(1, workers), thread_name_prefix="read")
+    queue = deque()
+    try:
+        for index in indices:
+            queue.append(pool.submit(_read, dataset, index))
+            if len(queue) > ahead:
                 yield queue.popleft().result()
-        finally:
-            for future in queue:
-                future.cancel()
+        while queue:
+            yield queue.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _stack(items) -> Batch:
+def _batch(items) -> Batch:
     indices, images, masks = zip(*items, strict=True)
-    stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
-    return Batch(list(indices), stacked, list(masks))
+    return Batch(list(indices), _stack(images), list(masks))
+
+
+def _stack(images) -> torch.Tensor:
+    """(N, 3, H, W) uint8 in channels-last order from N arrays (H, W, 3)."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
