@@ -149,25 +149,33 @@ def heard_checkpoints(event: gradio.EventData):
     return json.dumps(event.checkpoints)
 
 
+@pytest.fixture(scope="module")
+def context(browser):
+    """One browser profile for the module: Gradio's scripts come from its cache after the first page."""
+    context = browser.new_context(accept_downloads=True)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def visit(browser, address):
+def visit(context, address):
     """A function that opens a payload's page; afterwards no page may have logged an error."""
-    contexts, errors = [], []
+    pages, errors = [], []
 
     def open_page(payload="few", query="", width=1280, height=900, dark=False):
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(WAIT)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}?payload={payload}{'&__theme=dark' if dark else '&__theme=light'}{query}")
+        page.goto(f"{address}?payload={payload}&__theme={'dark' if dark else 'light'}{query}")
         page.locator(".board .ranking, .board .empty").first.wait_for()
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
     assert errors == []
 
 

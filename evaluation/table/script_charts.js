@@ -24,6 +24,17 @@ function niceTicks(low, high, count = 5) {
   return ticks;
 }
 
+/** Decimals that keep neighbouring ticks apart when they are `step` apart. */
+function tickDigits(step) {
+  return Math.min(3, Math.max(0, -Math.floor(Math.log10(step * 1.0001))));
+}
+
+/** Function that writes one of `ticks`, fractions, as per cent with as few decimals as tell them apart. */
+function percentTick(ticks) {
+  const digits = ticks.length > 1 ? tickDigits(100 * (ticks[1] - ticks[0])) : 1;
+  return (tick) => formatPercent(tick, digits);
+}
+
 /** 1, 2 and 5 times powers of ten inside [low, high]. */
 function logTicks(low, high) {
   const ticks = [];
@@ -41,7 +52,7 @@ function paddedDomain(values, limits = [0, 1], air = 0.12) {
 }
 
 /** Horizontal grid lines with numbers at the left and an axis title above. */
-function verticalAxis(box, scale, ticks, format, title) {
+function verticalAxis(box, scale, ticks, title, format = percentTick(ticks)) {
   const lines = ticks.map((tick) => [
     svg("line", { class: "grid", x1: box.left, x2: box.right, y1: scale(tick), y2: scale(tick) }),
     svg("text", { class: "tick", x: box.left - 8, y: scale(tick) + 4, "text-anchor": "end" }, format(tick)),

@@ -38,7 +38,8 @@ function percentColumn(id, value = (row) => row[id], extra = {}) {
 
 /** Where and how a time was measured, of a row or one of its timings; times compare within one such place only. */
 function deviceOf(timing) {
-  const threads = isNumber(timing.threads) && timing.threads > 0 ? text("threads", { count: timing.threads }) : "";
+  const count = isNumber(timing.threads) ? timing.threads : 0;
+  const threads = count > 0 ? text(count === 1 ? "one_thread" : "threads", { count }) : "";
   return [timing.device, threads, timing.precision].filter(Boolean).join(", ");
 }
 

@@ -116,7 +116,7 @@ function reliabilityPicture(bins, width) {
   const bars = bins.map((bin) => svg("rect", { class: "column", x: x(bin.low) + 1, y: y(bin.accuracy), width: Math.max(1, x(bin.high) - x(bin.low) - 2), height: y(0) - y(bin.accuracy) }, svg("title", {}, describe(bin))));
   const ticks = [0, 0.25, 0.5, 0.75, 1];
   return picture(width, box.bottom + 46, `${text("detail_calibration")} ${bins.map(describe).join("; ")}`,
-    verticalAxis(box, y, ticks, (tick) => formatPercent(tick, 0), text("axis_accuracy")), bars,
+    verticalAxis(box, y, ticks, text("axis_accuracy")), bars,
     svg("line", { class: "diagonal", x1: x(0), y1: y(0), x2: x(1), y2: y(1) }),
     horizontalAxis(box, x, ticks, (tick) => formatPercent(tick, 0), text("axis_confidence")));
 }
@@ -137,7 +137,7 @@ function trimapPicture(points, width) {
   const marks = points.map((point) => marker(0, x(Number(point.width)), y(point.share), `${point.width} px: ${formatPercent(point.share)} %`));
   const label = `${text("detail_trimap")}: ${points.map((point) => `${point.width} px ${formatPercent(point.share)} %`).join("; ")}`;
   return picture(width, box.bottom + 46, label,
-    verticalAxis(box, y, niceTicks(...domain), (tick) => formatPercent(tick, 0), text("plot_axis_miou")),
+    verticalAxis(box, y, niceTicks(...domain), text("plot_axis_miou")),
     horizontalAxis(box, x, widths, (tick) => formatNumber(tick, 0), text("axis_width")),
     svg("path", { class: "line series-0", d: `M${path}` }), marks);
 }
@@ -190,8 +190,9 @@ function factList(title, kind, facts) {
 }
 
 function trainingPart(row) {
-  const recipe = row.recipe ? [[text("column_recipe"), String(row.recipe)]] : [];
-  return factList(text("detail_training"), "training", [...recipe, ...flatFacts(row.training)]);
+  const { recipe = row.recipe, ...facts } = row.training ?? {};
+  const named = recipe ? [[text("column_recipe"), String(recipe)]] : [];
+  return factList(text("detail_training"), "training", [...named, ...flatFacts(facts)]);
 }
 
 function protocolPart(row) {

@@ -89,9 +89,9 @@ function costPicture(rows, width) {
   const front = paretoFront(rows).map((row) => `${x(row.milliseconds)} ${y(row.miou)}`);
   const path = front.length > 1 ? svg("path", { class: "front", d: `M${front.join("L")}` }) : null;
   const xTicks = log ? logTicks(...xDomain) : niceTicks(...xDomain);
-  const digits = Math.max(...xDomain) < 3 ? 1 : 0;
+  const digits = xTicks.length > 1 ? tickDigits(xTicks[1] - xTicks[0]) : 1;
   return picture(width, box.bottom + 46, costSummary(rows, labels), key.node,
-    verticalAxis(box, y, niceTicks(...yDomain), (tick) => formatPercent(tick, 0), text("plot_axis_miou")),
+    verticalAxis(box, y, niceTicks(...yDomain), text("plot_axis_miou")),
     horizontalAxis(box, x, xTicks, (tick) => formatNumber(tick, digits), text(log ? "plot_axis_milliseconds_log" : "plot_axis_milliseconds")),
     path, marks, placeLabels(points, box));
 }
@@ -162,7 +162,7 @@ function ladderPanel(series, box, field, intervalField, title) {
     return [points.length > 1 ? svg("path", { class: `line series-${one.index % SERIES_COLOURS}`, d: `M${path}` }) : null, marks];
   });
   const middle = (variant) => box.left + step * (LADDER.indexOf(variant) + 0.5);
-  return svg("g", {}, verticalAxis(box, y, niceTicks(...domain), (tick) => formatPercent(tick, 0), title),
+  return svg("g", {}, verticalAxis(box, y, niceTicks(...domain), title),
     horizontalAxis(box, middle, LADDER, (variant) => titleOf("variant", variant).replace(/^FCN-/, ""), ""), lines);
 }
 
