@@ -712,7 +712,7 @@ def test_panels_come_go_and_change_their_order(viewer):
 )
 def test_a_bad_mask_fails_on_its_own_card(viewer, mask, message):
     viewer.send(value(panel("a", "FCN-32s", mask=mask), panel("b", "FCN-16s")), 1)
-    viewer.card(0).locator(".message", has_text=message).wait_for()
+    viewer.card(0).locator(".reading", has_text=message).wait_for()
     assert viewer.card(0).get_attribute("data-status") == "failed"
     viewer.mode("mask")
     assert (viewer.centres(1)[..., :3] == expected_colours(MASKS["b"])).all()
@@ -729,8 +729,10 @@ def test_a_bad_confidence_leaves_the_mask_alone(viewer):
 
 def test_failed_panel_shows_its_message(viewer):
     failed = {"status": "failed", "message": "The Hub did not answer.", "mask": None, "confidence": None}
-    viewer.send(value(panel("a", "FCN-32s", **failed), panel("b", "FCN-16s")), 1)
-    assert viewer.card(0).locator(".message").inner_text() == "Failed: The Hub did not answer."
+    viewer.send(value(panel("a", "FCN-32s"), panel("b", "FCN-16s", **failed)), 1)
+    assert viewer.card(1).locator(".message").inner_text() == "Failed"
+    assert viewer.card(1).locator(".reading").inner_text() == "The Hub did not answer."
+    assert viewer.status() == "FCN-16s failed: The Hub did not answer."
 
 
 def test_card_names_score_interval_and_time(viewer):
@@ -766,7 +768,7 @@ def test_hostile_names_are_shown_as_text(viewer):
     failed = panel("b", "FCN-16s", status="failed", message=HOSTILE, mask=None, confidence=None, labels=bad)
     viewer.send(value(first, failed, notes=[HOSTILE]), 1)
     assert viewer.card(0).locator(".title").inner_text() == HOSTILE
-    assert viewer.card(1).locator(".message").inner_text() == f"Failed: {HOSTILE}"
+    assert viewer.card(1).locator(".reading").inner_text() == HOSTILE
     assert viewer.page.locator(".chip .name").first.inner_text() == HOSTILE
     assert viewer.page.locator(".shares tbody th").all_inner_texts() == list(names)
     viewer.hover(0, 0, 0)

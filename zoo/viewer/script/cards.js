@@ -70,8 +70,9 @@ function updateCard(card) {
 
 function statusMessage(panel, shown) {
   if (shown === "done") return missingPart(panel);
-  const detail = panel.error || String(panel.data.message || "");
-  const label = panel.data.status === "done" && !panel.error ? text("loading") : text(shown in ENGLISH ? shown : "waiting");
+  if (shown === "failed") return text("failed"); // the reason may be long: it stands below the picture
+  const detail = String(panel.data.message || "");
+  const label = panel.data.status === "done" ? text("loading") : text(shown in ENGLISH ? shown : "waiting");
   return detail ? `${label}: ${detail}` : label;
 }
 
@@ -129,7 +130,7 @@ function showReadings() {
   for (const card of cards.values()) {
     const { panel } = card;
     const found = state.cross && reading(panel, state.cross.x, state.cross.y);
-    showReading(card, found, String(panel.data.subtitle || ""));
+    showReading(card, found, captionOf(panel));
     const share = state.mode === "difference" && panel.ids ? panel.differing : null;
     const key = state.reference === "truth" ? "wrong" : "differs";
     put(card.differing, isNumber(share) ? text(key, { share: percent(share) }) : "");
@@ -137,6 +138,12 @@ function showReadings() {
   showSwipeReadings();
   showPosition();
   markChips();
+}
+
+/** What stands below a picture without a cross-hair: why it failed, or what the checkpoint is. */
+function captionOf(panel) {
+  const failure = panel.error || (panel.data.status === "failed" && panel.data.message);
+  return String(failure || panel.data.subtitle || "");
 }
 
 function showReading(parts, found, otherwise) {

@@ -108,6 +108,7 @@ async function loadBytes(url) {
 
 function panelLoaded(panel) {
   if (!cards.has(panel.key)) return;
+  if (panel.error) showReadings();
   for (const card of cards.values()) updateCard(card); // one more mask may give the others something to compare with
   if (panel.data.isTruth) updateLegend(); // its shares are counted from the mask
   layersChanged();
