@@ -425,30 +425,3 @@ ROUTES = [
     ("POST", rf"/{REPOSITORY}\.git/info/lfs/objects/batch", Handler.batch),
     ("PUT", r"/lfs/([0-9a-f]+)", Handler.upload),
 ]
-
-
-def client_environment(monkeypatch, token: str | None = TOKEN) -> None:
-    """Let this process' client use Git LFS, no telemetry, no progress bars, and the server's token (or none)."""
-    from huggingface_hub import constants
-
-    for name in ("HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS"):
-        monkeypatch.setattr(constants, name, True)
-    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent/token")
-    monkeypatch.delenv("HUGGING_FACE_HUB_TOKEN", raising=False)
-    monkeypatch.setenv("HF_TOKEN", token) if token else monkeypatch.delenv("HF_TOKEN", raising=False)
-
-
-def save_checkpoint(folder: Path, *, variant: str = "fcn8s", loss: str = "ce", seed: int = 0, width: float = 1 / 16):
-    """A tiny checkpoint folder with random weights (0.1 MB); returns its CheckpointInfo."""
-    import torch
-
-    from zoo.checkpoint import save
-    from zoo.fcn import FCN, FCNConfig
-    from zoo.labels import CAMVID
-
-    torch.manual_seed(seed)
-    size = {"width": width, "head_channels": 16, "head_kernel": 3}
-    model = FCN(FCNConfig(variant=variant, backbone="vgg16_bn", classes=CAMVID.classes, **size))
-    for layer in model.score.values():
-        torch.nn.init.normal_(layer.weight)
-    return save(model.eval(), folder, labels=CAMVID, loss=loss, training={"epochs": 1, "seed": seed})

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from hub_server import save_checkpoint
+from hub_client import save_checkpoint
 from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 

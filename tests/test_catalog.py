@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hub_server import HubServer, client_environment, save_checkpoint, silent_port
+from hub_client import client_environment, save_checkpoint
+from hub_server import HubServer, silent_port
 
 from zoo.catalog import Catalog, Snapshot, catalog, find, load, name_of, scan, select
 from zoo.checkpoint import CheckpointError, load_folder

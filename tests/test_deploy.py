@@ -1,7 +1,8 @@
 """Deploying the page to a Space on a Hub on the loopback: which files, which settings, what is refused."""
 
 import pytest
-from hub_server import HubServer, client_environment
+from hub_client import client_environment
+from hub_server import HubServer
 
 from zoo.__main__ import main
 from zoo.deploy import deploy, space_files

@@ -4,7 +4,8 @@ import time
 from dataclasses import replace
 
 import pytest
-from hub_server import TOKEN, HubServer, client_environment, refusing_port, save_checkpoint, silent_port
+from hub_client import client_environment, save_checkpoint
+from hub_server import TOKEN, HubServer, refusing_port, silent_port
 from huggingface_hub import constants, hf_hub_download
 
 from zoo.card import write_card

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import HubServer, client_environment, save_checkpoint
+from hub_client import client_environment, save_checkpoint
+from hub_server import HubServer
 from test_convert import weights, widths
 
 from zoo.__main__ import main
