@@ -128,6 +128,13 @@ class Page:
         for _ in work.advance(self.segmenter):
             yield self.shown(work, language, time.perf_counter() - begin)
 
+    def compare_if_any(self, path, picker, truth_path, request: gr.Request):
+        """`compare`, or nothing when the visitor has removed the photo."""
+        if path:
+            yield from self.compare(path, picker, truth_path, request)
+        else:
+            yield gr.skip()
+
     def shown(self, work: Comparison, language: str, seconds: float = 0.0) -> tuple:
         """Viewer, IoU table, comparison and status line for the present state of `work`."""
         viewer = viewer_value(work, self.scores, language)
@@ -314,7 +321,8 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
     bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
     jump = board.compare(page.compare_from_board, None, [part.picker, tabs], **private)
     restore = blocks.load(page.restore, None, page_parts, **private)
-    runs = [event.then(**work) for event in (restore, pick, bring, jump)]
+    runs = [event.then(**work) for event in (restore, pick, jump)]
+    runs.append(bring.then(**work | {"fn": page.compare_if_any}))
     runs += [event(**work) for event in (part.go.click, part.picker.preset, part.truth.upload)]
     address = {"fn": None, "inputs": [part.strip, part.picker], "js": script("address"), **private}
     for run in runs[1:]:

@@ -17,10 +17,11 @@ LADDER = ["fcn32s-vgg16bn-w6-ce-camvid", "fcn16s-vgg16bn-w6-ce-camvid", "fcn8s-v
 FOCAL = "fcn8s-vgg16bn-w6-focal-camvid"
 SCORES = {LADDER[0]: 0.52, LADDER[1]: 0.59, LADDER[2]: 0.62, FOCAL: 0.57}
 
-# Gradio leaves its event loops to the garbage collector, and its queue uses an option that pandas has deprecated.
+# Gradio leaves its event loops to the garbage collector, and its queue uses two options that pandas has deprecated.
 GRADIO_WARNINGS = [
     pytest.mark.filterwarnings("ignore:unclosed (event loop|<socket):ResourceWarning"),
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
 ]
 
 
