@@ -4,7 +4,8 @@ CamVid is read in the layout of the SegNet tutorial repository (`train/ trainann
 as `images/ masks/ classes.txt`. Label sets come from `zoo.labels`; masks keep the dataset's own void value.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,12 @@ class SegmentationDataset:
         keep = [index for index, sequence in enumerate(self.sequences) if (sequence in sequences) != exclude]
         if not keep:
             raise DatasetError(f"{self.name} {self.split}: no image is left after selecting sequences")
-        pick = {name: tuple(getattr(self, name)[i] for i in keep) for name in _PER_IMAGE}
-        return SegmentationDataset(self.name, self.split, self.labels, **pick)
+        return self.subset(keep)
+
+    def subset(self, indices: Iterable[int]) -> "SegmentationDataset":
+        """The images at these places, in this order."""
+        indices = list(indices)
+        return replace(self, **{name: tuple(getattr(self, name)[i] for i in indices) for name in _PER_IMAGE})
 
 
 _PER_IMAGE = ("image_ids", "sequences", "image_paths", "mask_paths")

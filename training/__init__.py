@@ -1,1 +1,5 @@
 """Training FCNs: recipes, augmentation, losses and the loop."""
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot start or go on; the message says at which step or in which field, and what to do."""

@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 from evaluation.datasets import DatasetError
-from training.loop import TrainingError, train
+from training import TrainingError
+from training.loop import train
+from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
 from zoo.catalog import load
 from zoo.checkpoint import CONFIG_FILE, CheckpointError, load_folder
@@ -24,8 +26,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--staged", action="store_true", help="train fcn32s, fcn16s, fcn8s in turn, each from the one before"
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, ...")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or cuda:1")
     parser.add_argument("--workers", type=int, default=1, help="processes that prepare crops")
+    parser.add_argument(
+        "--processes", type=int, default=0, help="stop unless torchrun or accelerate started so many; 0 for any number"
+    )
+    parser.add_argument("--save-every", type=int, default=0, help="steps between saved states; 0 for every epoch")
+    parser.add_argument("--tracker", choices=TRACKERS, default="none", help="log to this beside metrics.jsonl")
     add_flags(parser)
     return parser.parse_args(arguments)
 
@@ -63,6 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
             model = starting_model(recipe, out)
             settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
+            settings |= {name: getattr(options, name) for name in ("processes", "save_every", "tracker")}
             info = train(recipe, options.data, out, start_from=model, **settings)
             logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
     except (CheckpointError, DatasetError, TrainingError, ValueError) as error:

@@ -1,7 +1,8 @@
 """Random training crops: rescale, flip, colour jitter and crop, image and mask together (torchvision v2 transforms).
 
 Masks are resized by nearest neighbour; what a crop needs beyond the image is filled with the mean colour and void.
-Every crop is a pure function of (seed, step, place in the batch), so an interrupted run repeats exactly.
+Every crop is a pure function of (seed, step, place in the batch), so an interrupted run repeats exactly and any number
+of processes sees the same crops.
 """
 
 import torch
@@ -11,38 +12,50 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as transform
 
 from evaluation.datasets import SegmentationDataset
+from training import TrainingError
 from training.recipe import Recipe
 
 MEAN_COLOUR = (124, 116, 104)  # ImageNet's mean in 0..255
+RESIDENT_BYTES = 2 * 1024**3  # larger splits are read from disk image by image
 
 
 class TrainingCrops(Dataset):
-    """Item (index, seed) -> image (3, crop, crop) uint8 and mask (crop, crop) uint8. Holds the split in memory."""
+    """Item (index, seed) -> image (3, crop, crop) uint8 and mask (crop, crop) uint8; whole images where crop is 0.
+
+    A split that fits into RESIDENT_BYTES is held in memory.
+    """
 
     def __init__(self, dataset: SegmentationDataset, recipe: Recipe):
-        self.images = [torch.from_numpy(dataset.image(i)).permute(2, 0, 1) for i in range(len(dataset))]
-        self.masks = [torch.from_numpy(dataset.mask(i)) for i in range(len(dataset))]
-        self.recipe = recipe
+        self.dataset, self.recipe = dataset, recipe
+        self.resident = None
+        if dataset.image(0).nbytes * 4 / 3 * len(dataset) <= RESIDENT_BYTES:
+            self.resident = [self._read(index) for index in range(len(dataset))]
         jitter = recipe.jitter
         fill = {tv_tensors.Image: MEAN_COLOUR, tv_tensors.Mask: dataset.labels.void}
-        self.augment = v2.Compose(
-            [
-                v2.RandomCrop(recipe.crop, pad_if_needed=True, fill=fill),
-                v2.RandomHorizontalFlip(),
-                v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
-                # Hue costs four times the rest of the jitter, so only every third crop gets it.
-                v2.RandomApply([v2.ColorJitter(hue=min(jitter / 5, 0.5))], p=1 / 3),
-            ]
-        )
+        steps = [v2.RandomCrop(recipe.crop, pad_if_needed=True, fill=fill)] if recipe.crop else []
+        steps += [v2.RandomHorizontalFlip()] if recipe.flip else []
+        steps += [
+            v2.ColorJitter(brightness=jitter, contrast=jitter, saturation=jitter),
+            # Hue costs four times the rest of the jitter, so only every third crop gets it.
+            v2.RandomApply([v2.ColorJitter(hue=min(jitter / 5, 0.5))], p=1 / 3),
+        ]
+        self.augment = v2.Compose(steps)
+
+    def _read(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
+        image, mask = self.dataset.image(index), self.dataset.mask(index)
+        return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.dataset)
 
     def __getitem__(self, item: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
         index, seed = item
+        image, mask = self._read(index) if self.resident is None else self.resident[index]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            image, mask = self._rescale(tv_tensors.Image(self.images[index]), tv_tensors.Mask(self.masks[index]))
+            image, mask = tv_tensors.Image(image), tv_tensors.Mask(mask)
+            if self.recipe.crop:
+                image, mask = self._rescale(image, mask)
             image, mask = self.augment(image, mask)
         return image.as_subclass(torch.Tensor), mask.as_subclass(torch.Tensor)
 
@@ -70,7 +83,40 @@ def steps_per_epoch(images: int, recipe: Recipe) -> int:
     return max(1, images // recipe.batch_size)
 
 
-def crop_loader(crops: TrainingCrops, recipe: Recipe, start: int, stop: int, *, workers: int = 1) -> DataLoader:
-    """Batches of the steps start..stop-1: images (N, 3, crop, crop) and masks (N, crop, crop), both uint8."""
-    plan = [batch_items(len(crops), recipe, step) for step in range(start, stop)]
-    return DataLoader(crops, batch_sampler=plan, num_workers=workers, prefetch_factor=2 if workers else None)
+def process_batches(items: list, recipe: Recipe, process: int = 0, processes: int = 1) -> list[list]:
+    """The batches of one step that one process takes, one for each that is accumulated, all of one size."""
+    size = len(items) // (processes * recipe.accumulate)
+    starts = [(batch * processes + process) * size for batch in range(recipe.accumulate)]
+    return [items[start : start + size] for start in starts]
+
+
+def crop_loader(
+    crops: TrainingCrops,
+    recipe: Recipe,
+    start: int,
+    stop: int,
+    *,
+    workers: int = 1,
+    process: int = 0,
+    processes: int = 1,
+    pinned: bool = False,
+) -> DataLoader:
+    """One process's batches of the steps start..stop-1, `recipe.accumulate` of them a step.
+
+    Each is images (N, 3, crop, crop) and masks (N, crop, crop), both uint8.
+    """
+    plan = [
+        batch
+        for step in range(start, stop)
+        for batch in process_batches(batch_items(len(crops), recipe, step), recipe, process, processes)
+    ]
+    options = {"num_workers": workers, "prefetch_factor": 2 if workers else None, "pin_memory": pinned}
+    return DataLoader(crops, batch_sampler=plan, collate_fn=stack, **options)
+
+
+def stack(items: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch from its crops; whole images of several sizes do not make one."""
+    images, masks = zip(*items, strict=True)
+    if len({mask.shape for mask in masks}) > 1:
+        raise TrainingError("crop: whole images of different sizes make no batch; take one image a batch or a crop")
+    return torch.stack(images), torch.stack(masks)

@@ -1,38 +1,74 @@
-"""The training loop: one run, from a recipe to a checkpoint folder.
+"""The training loop: one run, from a recipe to a checkpoint folder, in one process or many (Hugging Face Accelerate).
 
 Each step's crops and dropout are seeded by (seed, step) alone, so that a run resumed from its last saved state goes
 on exactly as it would have. The run folder becomes the checkpoint folder: `training_args.json` and `metrics.jsonl`
 from the start, `state.pt` while it runs, `config.json` and `model.safetensors` when it is done.
 """
 
-import json
 import math
-import os
-import platform
-import subprocess
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
+from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from evaluation.datasets import SegmentationDataset, open_dataset
 from evaluation.evaluate import confusion_matrices
 from evaluation.metrics import scores
+from training import TrainingError
 from training.augmentation import TrainingCrops, crop_loader, steps_per_epoch
-from training.losses import build_loss
+from training.losses import Loss, build_loss, median_frequency_weights
+from training.optimization import build_average, build_optimizer, build_schedule
+from training.processes import start_accelerator, total
 from training.recipe import Recipe
-from zoo.checkpoint import CheckpointInfo, save
+from training.state import (
+    METRICS_FILE,
+    append_line,
+    begin,
+    check_folder,
+    facts,
+    keep_lines,
+    load_state,
+    remove_states,
+    save_state,
+)
+from training.weights import initial_model, pretraining
+from zoo.checkpoint import CheckpointInfo, read_info, save
 from zoo.fcn import FCN
 
-STATE_FILE = "state.pt"
-ARGUMENTS_FILE = "training_args.json"
-METRICS_FILE = "metrics.jsonl"
+STEPS_BETWEEN_CHECKS = 20  # reading a loss off a GPU waits for it, so only every so many steps
 
 
-class TrainingError(RuntimeError):
-    """A run that cannot start or go on; the message says at which step and what to do."""
+@dataclass(frozen=True)
+class Run:
+    """What a run works with. `network` is `model` as Accelerate wrapped it; `average` is None without an EMA."""
+
+    recipe: Recipe
+    accelerator: Accelerator
+    model: FCN
+    network: nn.Module
+    optimizer: AcceleratedOptimizer
+    schedule: LRScheduler
+    average: AveragedModel | None
+    loss_function: Loss
+
+    @property
+    def stateful(self) -> dict:
+        """Everything that a saved state holds."""
+        parts = {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
+        more = {"average": self.average, "scaler": self.accelerator.scaler}
+        return parts | {name: part for name, part in more.items() if part is not None}
+
+    @property
+    def result(self) -> FCN:
+        """The network that is validated and saved."""
+        return self.model if self.average is None else self.average.module
 
 
 def train(
@@ -44,61 +80,47 @@ def train(
     resume: bool = False,
     device: str = "cpu",
     workers: int = 1,
+    processes: int = 0,
+    save_every: int = 0,
+    tracker: str = "none",
     progress: bool = True,
 ) -> CheckpointInfo:
     """Train one model and write its checkpoint folder `out`; returns its CheckpointInfo.
 
-    `start_from` gives its matching layers to the new model (staged training). With `resume` the run goes on from
-    `out/state.pt`. Raises TrainingError for a folder in use and for a loss that is not finite, DatasetError and
-    ValueError for data and recipe.
+    `start_from` gives its matching layers to the new model (staged training). With `resume` the run goes on from the
+    newest good state in `out`; one is saved every `save_every` steps, 0 meaning every epoch. `processes` is how many
+    must have been launched, 0 any number. Raises TrainingError for a folder in use and for a loss that is not finite,
+    DatasetError and ValueError for data and recipe.
     """
     out = Path(out)
+    accelerator = start_accelerator(recipe, device=device, expected=processes, tracker=tracker, out=out)
     training_set, validation_set = open_splits(recipe, data)
-    torch.manual_seed(recipe.seed)
-    model = FCN(recipe.model_config(training_set.labels)).to(device=device, memory_format=torch.channels_last)
-    if start_from is not None:
-        take_over(model, start_from)
+    check_folder(out, resume=resume)
     steps = steps_per_epoch(len(training_set), recipe)
-    total = recipe.epochs * steps
-    optimizer, schedule = build_optimizer(model, recipe, total)
-    first = prepare_run(out, recipe, model, optimizer, schedule, resume=resume)
-    loss_function = build_loss(recipe.loss, void=training_set.labels.void, gamma=recipe.gamma)
-
-    crops = TrainingCrops(training_set, recipe)
-    loader = crop_loader(crops, recipe, first, total, workers=workers)
-    bar = tqdm(total=total, initial=first, unit="step", disable=not progress, mininterval=5)
-    running, miou = [], None
-    for step, (images, targets) in enumerate(loader, start=first):
-        model.train()
-        torch.manual_seed(recipe.seed * 1_000_003 + step)
-        images = images.to(device, memory_format=torch.channels_last).float() / 255
-        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-            logits = model(images)
-        loss = loss_function(logits, targets.to(device))
-        if not math.isfinite(loss.item()):
-            raise TrainingError(f"step {step}: loss is {loss.item()}; lower the learning rate or use precision fp32")
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        running.append(loss.item())
-        bar.update()
-        bar.set_postfix(loss=f"{loss.item():.3f}", **({"mIoU": f"{miou:.4f}"} if miou else {}))
-        if (step + 1) % steps == 0:
-            epoch = (step + 1) // steps
-            due = recipe.validate_every and (epoch % recipe.validate_every == 0 or epoch == recipe.epochs)
-            record = {"step": step + 1, "epoch": epoch, "loss": sum(running) / len(running)}
-            record["learning_rate"] = schedule.get_last_lr()[0]
-            if due and validation_set is not None:
-                miou = validate(model, validation_set, device)
-                record["miou"] = miou
-            append_line(out / METRICS_FILE, record)
-            save_state(out, recipe, step + 1, model, optimizer, schedule)
-            running = []
-    bar.close()
-    info = save(model, out, labels=training_set.labels, loss=recipe.loss, training=facts(recipe, total))
-    (out / STATE_FILE).unlink(missing_ok=True)
-    return info
+    last = recipe.epochs * steps
+    run = build_run(recipe, training_set, start_from, accelerator, last)
+    step, losses = prepare_folder(out, run, resume=resume)
+    batches = device_batches(run, training_set, step, last, workers)
+    if tracker != "none":
+        accelerator.init_trackers("training", config=recipe.to_dict())
+    with progress_bar(step, last, shown=progress and accelerator.is_main_process) as bar:
+        pending, miou = [], None
+        while step < last:
+            pending.append(take_step(run, batches, step))
+            step += 1
+            epoch_ends = step % steps == 0
+            save_now = step == last or (step % save_every == 0 if save_every else epoch_ends)
+            if epoch_ends or save_now or accelerator.device.type == "cpu" or len(pending) == STEPS_BETWEEN_CHECKS:
+                losses += finite(pending, step)
+                bar.update(len(pending))
+                bar.set_postfix(loss=f"{losses[-1]:.3f}", **({} if miou is None else {"mIoU": f"{miou:.4f}"}))
+                pending = []
+            if epoch_ends:
+                miou = record_epoch(run, out, step, step // steps, losses, validation_set) or miou
+                losses = []
+            if save_now and accelerator.is_main_process:
+                save_state(out, recipe, step, run.stateful, losses)
+    return finish(run, out, training_set, last, pretraining(recipe, start_from))
 
 
 def open_splits(recipe: Recipe, data: str | Path) -> tuple[SegmentationDataset, SegmentationDataset | None]:
@@ -109,111 +131,124 @@ def open_splits(recipe: Recipe, data: str | Path) -> tuple[SegmentationDataset, 
         return whole.select(held_out, exclude=True), whole.select(held_out)
     if not recipe.validate_every:
         return whole, None
-    return whole, open_dataset(recipe.dataset, data, recipe.validation_split)
+    return whole, open_dataset(recipe.validation_dataset or recipe.dataset, data, recipe.validation_split)
 
 
-def take_over(model: FCN, source: FCN) -> list[str]:
-    """Copy the tensors of `source` that `model` has in the same shape; returns the names that `model` had to keep.
+def build_run(recipe: Recipe, dataset: SegmentationDataset, start_from, accelerator: Accelerator, last: int) -> Run:
+    """Model, optimizer, schedule and loss on the run's device, ready for `last` steps."""
+    torch.manual_seed(recipe.seed)
+    model = initial_model(recipe, dataset.labels, start_from)
+    if recipe.sync_batch_norm:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    model = model.to(device=accelerator.device, memory_format=torch.channels_last)
+    average = build_average(model, recipe.ema)
+    optimizer = build_optimizer(model, recipe)
+    schedule = build_schedule(optimizer, recipe, last)
+    network, optimizer = accelerator.prepare(model, optimizer)
+    if recipe.compile:
+        network.compile()
+    weights = None
+    if recipe.class_weights == "median-frequency":
+        weights = median_frequency_weights(dataset).to(accelerator.device)
+    options = {"gamma": recipe.gamma, "class_weights": weights, "reduction": recipe.reduction, "total": total}
+    loss_function = build_loss(recipe.loss, void=dataset.labels.void, **options)
+    return Run(recipe, accelerator, model, network, optimizer, schedule, average, loss_function)
 
-    Raises TrainingError if the encoders do not match, since a stage would then start from nothing.
+
+def prepare_folder(out: Path, run: Run, *, resume: bool) -> tuple[int, list[float]]:
+    """Create the run folder, or restore its state; returns the step to start with and the epoch's losses so far."""
+    restored = load_state(out, run.recipe, run.stateful) if resume else None
+    run.accelerator.wait_for_everyone()  # nobody changes the folder before everybody has looked at it
+    if run.accelerator.is_main_process:
+        if restored:
+            keep_lines(out / METRICS_FILE, restored[0])
+        else:
+            begin(out, run.recipe, run.accelerator.num_processes)
+    return restored or (0, [])
+
+
+def device_batches(run: Run, dataset: SegmentationDataset, start: int, stop: int, workers: int) -> Iterator:
+    """This process's batches of the steps start..stop-1 on its device: images float in [0, 1], targets uint8."""
+    device, processes = run.accelerator.device, run.accelerator.num_processes
+    crops = TrainingCrops(dataset, run.recipe)
+    place = {"process": run.accelerator.process_index, "processes": processes, "pinned": device.type == "cuda"}
+    for images, targets in crop_loader(crops, run.recipe, start, stop, workers=workers, **place):
+        images = images.to(device, non_blocking=True).to(memory_format=torch.channels_last)
+        yield images.float() / 255, targets.to(device, non_blocking=True)
+
+
+def take_step(run: Run, batches: Iterator, step: int) -> torch.Tensor:
+    """Forward, backward and update on the next batches; returns the loss, still on the device."""
+    recipe, accelerator, losses = run.recipe, run.accelerator, []
+    run.network.train()
+    for index in range(recipe.accumulate):
+        images, targets = next(batches)
+        # Dropout differs between the processes and batches of a step, and repeats when the step does.
+        part = index * accelerator.num_processes + accelerator.process_index
+        torch.manual_seed(recipe.seed * 1_000_003 + step + part * 2_654_435_761)
+        with accelerator.accumulate(run.network):
+            loss = run.loss_function(run.network(images), targets)
+            # Accelerate divides by the number of accumulated batches, which is right for means only.
+            accelerator.backward(loss * recipe.accumulate if recipe.reduction == "sum" else loss)
+            if recipe.clip and accelerator.sync_gradients:
+                accelerator.clip_grad_norm_(run.network.parameters(), recipe.clip)
+            run.optimizer.step()
+            run.optimizer.zero_grad()
+        losses.append(loss.detach())
+    if not accelerator.optimizer_step_was_skipped:  # by fp16's loss scaling
+        run.schedule.step()
+    if run.average is not None:
+        run.average.update_parameters(run.model)
+    values = torch.stack(losses)
+    return values.sum() if recipe.reduction == "sum" else values.mean()
+
+
+def finite(pending: list[torch.Tensor], step: int) -> list[float]:
+    """The losses of the steps before `step` as numbers; TrainingError naming the first that is not finite."""
+    values = torch.stack(pending).tolist()
+    for index, value in enumerate(values, start=step - len(values)):
+        if not math.isfinite(value):
+            raise TrainingError(f"step {index}: loss is {value}; lower the learning rate or use precision fp32")
+    return values
+
+
+def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float], validation_set) -> float | None:
+    """Validate where it is due and write the epoch's line of `metrics.jsonl`; returns the mIoU."""
+    recipe, miou = run.recipe, None
+    record = {"step": step, "epoch": epoch, "loss": sum(losses) / len(losses)}
+    record["learning_rate"] = run.schedule.get_last_lr()[0]
+    due = recipe.validate_every and (epoch % recipe.validate_every == 0 or epoch == recipe.epochs)
+    if due and validation_set is not None:
+        matrix = validation_matrix(run.result, validation_set, run.accelerator)
+        miou = record["miou"] = scores(matrix, validation_set.labels.classes).miou
+    if run.accelerator.is_main_process:
+        append_line(out / METRICS_FILE, record)
+    run.accelerator.log(record, step=step)
+    return miou
+
+
+def validation_matrix(model: FCN, dataset: SegmentationDataset, accelerator: Accelerator) -> torch.Tensor:
+    """The split's (C, C) confusion matrix by the project's own evaluation, in bf16 for speed.
+
+    The processes divide the images among themselves, none twice.
     """
-    target, given = model.state_dict(), source.state_dict()
-    fitting = {key: value for key, value in given.items() if key in target and target[key].shape == value.shape}
-    kept = [key for key in target if key not in fitting]
-    if any(key.startswith(("encoder.", "head.")) for key in kept):
-        raise TrainingError(
-            "start_from: backbone and head of that checkpoint differ from the recipe's; use the same ones"
-        )
-    model.load_state_dict(target | fitting)
-    return kept
+    mine = dataset.subset(range(accelerator.process_index, len(dataset), accelerator.num_processes))
+    matrices = confusion_matrices(model, mine, device=accelerator.device, precision="bf16", batch_size=4)
+    return accelerator.reduce(matrices.sum(0).to(accelerator.device), reduction="sum").cpu()
 
 
-def build_optimizer(model: nn.Module, recipe: Recipe, total_steps: int):
-    """AdamW without decay on biases and norms, and a one-cycle schedule over all steps."""
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    others = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-    # One step more than is taken, because the schedule also sets the rate after the last one; and at least two steps
-    # of rise among five, because OneCycleLR divides by the length of each of its phases less one.
-    steps = max(total_steps + 1, 5)
-    rise = max(recipe.warm_up, 2 / steps)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=rise)
-    return optimizer, schedule
+def progress_bar(step: int, last: int, *, shown: bool) -> tqdm:
+    """Steps done, with loss, mIoU and time left, on standard error."""
+    return tqdm(total=last, initial=step, unit="step", disable=not shown, mininterval=5)
 
 
-def validate(model: FCN, dataset: SegmentationDataset, device: str) -> float:
-    """mIoU in [0, 1] by the project's own evaluation, in bf16 for speed."""
-    matrices = confusion_matrices(model, dataset, device=device, precision="bf16", batch_size=4)
-    return scores(matrices.sum(0), dataset.labels.classes).miou
-
-
-def prepare_run(out: Path, recipe: Recipe, model, optimizer, schedule, *, resume: bool) -> int:
-    """Create the run folder, or restore the state saved in it; returns the step to start with."""
-    out.mkdir(parents=True, exist_ok=True)
-    state_path = out / STATE_FILE
-    if resume and state_path.is_file():
-        state = torch.load(state_path, map_location="cpu", weights_only=True)
-        if state["recipe"] != recipe.to_dict():
-            raise TrainingError(
-                f"{state_path}: was saved by another recipe; resume with the same one or choose another --out"
-            )
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        keep_lines(out / METRICS_FILE, state["step"])
-        return state["step"]
-    if (out / METRICS_FILE).exists() and not resume:
-        raise TrainingError(f"{out}: holds a run already; add --resume to go on with it or choose another --out")
-    (out / METRICS_FILE).unlink(missing_ok=True)
-    arguments = {"recipe": recipe.to_dict(), "environment": environment()}
-    write_atomically(out / ARGUMENTS_FILE, json.dumps(arguments, indent=2) + "\n")
-    return 0
-
-
-def save_state(out: Path, recipe: Recipe, step: int, model, optimizer, schedule) -> None:
-    """Write `state.pt` so that it is either the old one or the new one, whatever happens meanwhile."""
-    state = {"recipe": recipe.to_dict(), "step": step, "model": model.state_dict()}
-    state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
-    temporary = out / f".{STATE_FILE}"
-    torch.save(state, temporary)
-    os.replace(temporary, out / STATE_FILE)
-
-
-def append_line(path: Path, record: dict) -> None:
-    """One JSON object a line."""
-    with open(path, "a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def keep_lines(path: Path, step: int) -> None:
-    """Drop the lines that an interrupted run wrote after its last saved state."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [line for line in lines if json.loads(line)["step"] <= step]
-    write_atomically(path, "".join(f"{line}\n" for line in kept))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name beside `path`, then rename."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-
-
-def environment() -> dict:
-    """Git commit and versions, for the record."""
-    try:
-        command = ["git", "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
-        commit = commit.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
-    packages = {name: version(name) for name in ("torch", "torchvision", "numpy")}
-    return {"git_commit": commit, "python": platform.python_version()} | packages
-
-
-def facts(recipe: Recipe, steps: int) -> dict:
-    """What the checkpoint's configuration tells of the run."""
-    names = ("epochs", "batch_size", "crop", "learning_rate", "precision", "seed", "start_from", "split", "hold_out")
-    fixed = {"optimizer": "AdamW", "schedule": "one-cycle", "steps": steps, "pretraining": None}
-    return {name: getattr(recipe, name) for name in names} | fixed
+def finish(run: Run, out: Path, dataset: SegmentationDataset, last: int, pretrained: str | None) -> CheckpointInfo:
+    """Write the checkpoint and remove the states that led to it."""
+    if run.accelerator.is_main_process:
+        training = facts(run.recipe, last, run.accelerator.num_processes, pretrained)
+        save(run.result, out, labels=dataset.labels, loss=run.recipe.loss, training=training)
+        remove_states(out)
+    for tracker in run.accelerator.trackers:
+        tracker.finish()
+    run.accelerator.wait_for_everyone()
+    return read_info(out)

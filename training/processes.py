@@ -1,0 +1,83 @@
+"""One process or many: the Accelerator of a run, and sums over processes that gradients pass through.
+
+Started by `torchrun` or `accelerate launch` the same command trains with DistributedDataParallel; started by itself it
+is one process. `expected` processes are checked, because a launcher may start fewer without a word.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import torch.distributed as distributed
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+
+from training import TrainingError
+from training.recipe import Recipe
+
+TRACKERS = ("none", "tensorboard", "trackio")
+
+
+class _Total(torch.autograd.Function):
+    """Sum over processes, forward and backward."""
+
+    @staticmethod
+    def forward(context, tensor):
+        result = tensor.clone()
+        distributed.all_reduce(result)
+        return result
+
+    @staticmethod
+    def backward(context, gradient):
+        gradient = gradient.clone()
+        distributed.all_reduce(gradient)
+        return gradient
+
+
+def total(tensor: torch.Tensor) -> torch.Tensor:
+    """`tensor` added up over all processes, the same in each.
+
+    Its gradient is added up too; DistributedDataParallel's mean over processes then is the gradient of the global sum.
+    """
+    return _Total.apply(tensor) if distributed.is_initialized() and distributed.get_world_size() > 1 else tensor
+
+
+def start_accelerator(
+    recipe: Recipe, *, device: str = "cpu", expected: int = 0, tracker: str = "none", out: Path | None = None
+) -> Accelerator:
+    """The Accelerator of a run on `device` ('cpu', 'cuda', 'cuda:1').
+
+    Raises TrainingError for a device, precision, tracker or number of processes that this start does not have;
+    `expected` 0 takes any number.
+    """
+    kind = torch.device(device).type
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(f"device: {device} was asked for, but there is no CUDA GPU here; use --device cpu")
+    if recipe.precision == "fp16" and kind == "cpu":
+        raise TrainingError("precision: fp16 needs a GPU; use bf16 or fp32 on a CPU")
+    if recipe.sync_batch_norm and kind == "cpu":
+        raise TrainingError("sync_batch_norm: works on GPUs only; leave it out on a CPU")
+    if tracker != "none" and find_spec(tracker) is None:
+        raise TrainingError(f"tracker: {tracker} is not installed; run 'pip install {tracker}' or leave --tracker out")
+    if torch.device(device).index is not None:
+        torch.cuda.set_device(device)
+    AcceleratorState._reset_state()  # its precision is fixed otherwise, and recipes trained in turn may differ in it
+    accelerator = Accelerator(
+        cpu=kind == "cpu",
+        mixed_precision={"fp32": "no"}.get(recipe.precision, recipe.precision),
+        gradient_accumulation_steps=recipe.accumulate,
+        log_with=None if tracker == "none" else tracker,
+        project_dir=out,
+    )
+    if expected and accelerator.num_processes != expected:
+        raise TrainingError(
+            f"processes: {expected} were expected but {accelerator.num_processes} run; start them with "
+            f"'torchrun --standalone --nproc-per-node {expected} -m training ...'"
+        )
+    parts = accelerator.num_processes * recipe.accumulate
+    if recipe.batch_size % parts:
+        raise TrainingError(
+            f"batch_size: {recipe.batch_size} images cannot be divided by {accelerator.num_processes} processes x "
+            f"{recipe.accumulate} accumulated batches; choose a multiple of {parts}"
+        )
+    return accelerator

@@ -1,0 +1,147 @@
+"""What a run writes into its folder: the state it can go on from, its metrics, and how it was made.
+
+`state.pt` is replaced in one step and the one before is kept as `state.previous.pt`, so that neither a kill, a full
+disk nor a broken file loses more than the work since the last good one.
+"""
+
+import io
+import json
+import logging
+import os
+import pickle
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from training import TrainingError
+from training.recipe import Recipe
+from zoo.checkpoint import CONFIG_FILE
+
+STATE_FILE = "state.pt"
+PREVIOUS_FILE = "state.previous.pt"
+ARGUMENTS_FILE = "training_args.json"
+METRICS_FILE = "metrics.jsonl"
+OPTIMIZER_NAMES = {"adamw": "AdamW", "sgd": "SGD"}
+
+
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Raise TrainingError if `out` holds a run that would be overwritten."""
+    if not resume and any((out / name).exists() for name in (METRICS_FILE, STATE_FILE, CONFIG_FILE)):
+        raise TrainingError(f"{out}: holds a run already; add --resume to go on with it or choose another --out")
+
+
+def begin(out: Path, recipe: Recipe, processes: int) -> None:
+    """Create the run folder with the resolved recipe and the versions of what trains it."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / METRICS_FILE).unlink(missing_ok=True)
+    arguments = {"recipe": recipe.to_dict(), "environment": environment() | {"processes": processes}}
+    write_atomically(out / ARGUMENTS_FILE, json.dumps(arguments, indent=2) + "\n")
+
+
+def save_state(out: Path, recipe: Recipe, step: int, parts: dict, losses: list[float]) -> None:
+    """Write `state.pt` so that it is either the old one or the new one, whatever happens meanwhile.
+
+    `parts` are objects with a state_dict; `losses` those of the epoch so far. Raises TrainingError if the disk is full.
+    """
+    state = {"recipe": recipe.to_dict(), "step": step, "losses": losses}
+    state |= {name: part.state_dict() for name, part in parts.items()}
+    content = io.BytesIO()
+    torch.save(state, content)
+    temporary = out / f".{STATE_FILE}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise TrainingError(
+            f"step {step}: cannot write {out / STATE_FILE} ({error.strerror}); make room and go on with --resume from "
+            "the state saved before"
+        ) from None
+    if (out / STATE_FILE).exists():
+        os.replace(out / STATE_FILE, out / PREVIOUS_FILE)
+    os.replace(temporary, out / STATE_FILE)
+
+
+def load_state(out: Path, recipe: Recipe, parts: dict) -> tuple[int, list[float]] | None:
+    """Restore `parts` from the newest good state; returns its step and losses, None if the run has saved none yet.
+
+    Raises TrainingError if every state file is broken or was saved by another recipe.
+    """
+    paths = [path for path in (out / STATE_FILE, out / PREVIOUS_FILE) if path.is_file()]
+    for path in paths:
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            before = state["recipe"]
+        except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError):
+            logging.warning("%s: the file is broken, going back to the state before it", path)
+            continue
+        if before != recipe.to_dict():
+            raise TrainingError(
+                f"{path}: was saved by another recipe; resume with the same one or choose another --out"
+            )
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return state["step"], state["losses"]
+    if paths:
+        raise TrainingError(f"{paths[0]}: the file is broken and so is any before it; start again in another --out")
+    return None
+
+
+def remove_states(out: Path) -> None:
+    """Delete the states of a run that is done."""
+    for name in (STATE_FILE, PREVIOUS_FILE, f".{STATE_FILE}"):
+        (out / name).unlink(missing_ok=True)
+
+
+def append_line(path: Path, record: dict) -> None:
+    """One JSON object a line."""
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def keep_lines(path: Path, step: int) -> None:
+    """Drop the lines, and the part of a line, that an interrupted run wrote after the state it goes on from."""
+    kept = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            if json.loads(line)["step"] > step:
+                break
+        except ValueError:
+            break
+        kept.append(line)
+    write_atomically(path, "".join(f"{line}\n" for line in kept))
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write to a temporary name beside `path`, then rename."""
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def environment() -> dict:
+    """Git commit and versions, for the record."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
+        commit = commit.stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = None
+    packages = {name: version(name) for name in ("torch", "torchvision", "accelerate", "numpy")}
+    return {"git_commit": commit, "python": platform.python_version()} | packages
+
+
+def facts(recipe: Recipe, steps: int, processes: int, pretraining: str | None) -> dict:
+    """What the checkpoint's configuration tells of the run."""
+    names = ("epochs", "batch_size", "crop", "learning_rate", "precision", "seed", "start_from", "split", "hold_out")
+    fixed = {"optimizer": OPTIMIZER_NAMES[recipe.optimizer], "schedule": recipe.schedule, "steps": steps}
+    chosen = {
+        name: getattr(recipe, name) for name in ("ema", "class_weights") if getattr(recipe, name) not in (0, "none")
+    }
+    record = {name: getattr(recipe, name) for name in names} | fixed | chosen
+    return record | {"processes": processes, "pretraining": pretraining}
