@@ -49,6 +49,11 @@ def test_importing_zoo_does_not_import_torch():
 def test_every_name_that_zoo_offers_is_there():
     import zoo
 
-    assert all(getattr(zoo, name) is not None for name in zoo.__all__)
+    assert all(callable(getattr(zoo, name)) for name in set(zoo.__all__) - {"LABEL_SETS"})
+    import zoo.catalog
+    import zoo.segment
+
+    assert callable(zoo.catalog) and callable(zoo.segment)
+    assert [info.source for info in zoo.catalog()] == ["bundled"] * len(zoo.catalog())
     with pytest.raises(AttributeError, match="no attribute 'models'"):
         _ = zoo.models

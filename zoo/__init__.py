@@ -4,19 +4,26 @@ The names below are loaded when they are first used, so that `import zoo` costs 
 before torch is imported.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 
 _HOME = {
+    "Catalog": "zoo.catalog",
     "CheckpointError": "zoo.checkpoint",
     "CheckpointInfo": "zoo.checkpoint",
     "FCN": "zoo.fcn",
     "FCNConfig": "zoo.fcn",
+    "HubError": "zoo.hub",
+    "HubSettings": "zoo.settings",
     "ImageError": "zoo.segment",
     "LABEL_SETS": "zoo.labels",
     "LabelSet": "zoo.labels",
     "Segmentation": "zoo.segment",
     "catalog": "zoo.catalog",
+    "convert": "zoo.convert",
     "load": "zoo.catalog",
+    "pull": "zoo.download",
     "push": "zoo.publish",
     "save": "zoo.checkpoint",
     "segment": "zoo.segment",
@@ -33,3 +40,17 @@ def __getattr__(name: str):
 
 def __dir__() -> list[str]:
     return __all__
+
+
+class _Package(ModuleType):
+    """Keeps `zoo.catalog(...)` and `zoo.segment(...)` functions though modules of the same names exist.
+
+    The import system binds every submodule to its package; for these names it must not.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
