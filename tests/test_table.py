@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import socket
 from xml.etree import ElementTree
 
 import pytest
@@ -140,7 +141,10 @@ def address():
         heard = gradio.Textbox(label="heard")
         board.compare(heard_checkpoints, None, heard)
         blocks.load(load, None, board)
-    url = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)[1]
+    with socket.socket() as probe:  # Gradio's own search for a free port leaves sockets open
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_port=port)[1]
     yield url
     blocks.close()
 
