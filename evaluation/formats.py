@@ -1,8 +1,8 @@
-"""The leaderboard as text: aligned table, CSV, JSON, Markdown (the README's table) and LaTeX."""
+"""The leaderboard as text: aligned table, CSV, JSON, Markdown (the README's table) and LaTeX, written by pandas."""
 
-import csv
-import io
 import json
+
+import pandas as pd
 
 COLUMNS = ("rank", "checkpoint", "dataset", "images", "mIoU", "95 % interval", "pixel acc.", "mean acc.", "f.w. IoU")
 COLUMNS += ("boundary F", "parameters", "GMACs", "ms")
@@ -11,6 +11,7 @@ CSV_FIELDS = ("rank", "name", "variant", "loss", "backbone", "dataset", "split",
 CSV_FIELDS += ("miou", "miou_low", "miou_high", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "dice")
 CSV_FIELDS += ("boundary_f", "expected_calibration_error", "parameters", "gmacs", "file_bytes", "milliseconds")
 CSV_FIELDS += ("device", "threads", "precision", "peak_memory_bytes", "sha256", "git_commit", "date", "command")
+ALIGNED = {"disable_numparse": True, "colalign": ["right" if name in NUMERIC else "left" for name in COLUMNS]}
 
 
 def _cells(row: dict) -> tuple[str, ...]:
@@ -36,50 +37,45 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def table(payload: dict) -> str:
-    """Aligned columns for a terminal; scores in per cent."""
-    lines = [COLUMNS, *(_cells(row) for row in payload["rows"])]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    rows = []
-    for line in lines:
-        cells = zip(COLUMNS, line, widths, strict=True)
-        rows.append("  ".join(text.rjust(wide) if name in NUMERIC else text.ljust(wide) for name, text, wide in cells))
-    return "".join(f"{row.rstrip()}\n" for row in rows)
+def summary(payload: dict) -> pd.DataFrame:
+    """One row per checkpoint with the columns that a reader sees, as text; scores in per cent."""
+    return pd.DataFrame([_cells(row) for row in payload["rows"]], columns=list(COLUMNS), dtype=str)
 
 
-def markdown(payload: dict) -> str:
-    """A Markdown table; scores in per cent."""
-    rule = ["---:" if name in NUMERIC else "---" for name in COLUMNS]
-    lines = [COLUMNS, rule, *(_cells(row) for row in payload["rows"])]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
-def latex(payload: dict) -> str:
-    """A booktabs tabular; scores in per cent."""
-    columns = "".join("r" if name in NUMERIC else "l" for name in COLUMNS)
-    head, *rows = [" & ".join(_escape(cell) for cell in line) for line in [COLUMNS, *map(_cells, payload["rows"])]]
-    body = "".join(f"{row} \\\\\n" for row in rows)
-    return f"\\begin{{tabular}}{{{columns}}}\n\\toprule\n{head} \\\\\n\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n"
-
-
-def _escape(text: str) -> str:
-    special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    return "".join(special.get(letter, f"\\{letter}" if letter in "&%$#_{}" else letter) for letter in text)
-
-
-def comma_separated(payload: dict) -> str:
-    """CSV with one line per checkpoint: scores as fractions, IoU per class in columns `iou: CLASS`."""
+def full(payload: dict) -> pd.DataFrame:
+    """One row per checkpoint: scores as fractions, IoU per class in columns `iou: CLASS`; None where undefined."""
     classes = list(dict.fromkeys(name for row in payload["rows"] for name in row["classes"]))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*CSV_FIELDS, *(f"iou: {name}" for name in classes)], lineterminator="\n")
-    writer.writeheader()
+    lines = []
     for row in payload["rows"]:
         low, high = row["miou_interval"] or (None, None)
         error = row["calibration"]["expected_calibration_error"]
         flat = row | {"miou_low": low, "miou_high": high, "expected_calibration_error": error}
         line = {name: flat[name] for name in CSV_FIELDS}
-        writer.writerow(line | {f"iou: {name}": row["class_iou"].get(name) for name in classes})
-    return text.getvalue()
+        lines.append(line | {f"iou: {name}": row["class_iou"].get(name) for name in classes})
+    return pd.DataFrame(lines, columns=[*CSV_FIELDS, *(f"iou: {name}" for name in classes)], dtype=object)
+
+
+def table(payload: dict) -> str:
+    """Aligned columns for a terminal; scores in per cent."""
+    return summary(payload).to_markdown(index=False, tablefmt="plain", **ALIGNED) + "\n"
+
+
+def markdown(payload: dict) -> str:
+    """A Markdown table; scores in per cent."""
+    frame = summary(payload).map(lambda cell: cell.replace("|", r"\|"))
+    return frame.to_markdown(index=False, tablefmt="pipe", **ALIGNED) + "\n"
+
+
+def latex(payload: dict) -> str:
+    """A booktabs tabular; scores in per cent."""
+    columns = "".join("r" if name in NUMERIC else "l" for name in COLUMNS)
+    style = summary(payload).style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    return style.to_latex(hrules=True, column_format=columns)
+
+
+def comma_separated(payload: dict) -> str:
+    """`full` as CSV."""
+    return full(payload).to_csv(index=False, lineterminator="\n")
 
 
 def as_json(payload: dict) -> str:

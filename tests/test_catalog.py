@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -92,7 +93,7 @@ def test_find_names_the_choices(root):
 
 
 def test_load_takes_names_folders_and_repositories(root, settings, hub, tmp_path, monkeypatch):
-    monkeypatch.setattr("zoo.catalog.bundled_folder", lambda: root)
+    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: root)
     for variable, value in (("HF_ENDPOINT", settings.endpoint), ("FCN_ZOO_CACHE", str(settings.cache))):
         monkeypatch.setenv(variable, value)
     name = sorted(path.name for path in root.iterdir())[0]

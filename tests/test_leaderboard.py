@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from importlib import import_module
 
 import pytest
 from test_results import change, random_counts, write
@@ -129,7 +130,7 @@ def test_bundled_is_said_of_the_same_weights_only(tmp_path, monkeypatch, make_mo
     info = save(
         make_model(), tmp_path / "bundled" / "fcn8s-vgg16bn-w6-ce-camvid", labels=CAMVID, loss="ce", training={}
     )
-    monkeypatch.setattr("zoo.catalog.bundled_folder", lambda: tmp_path / "bundled")
+    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: tmp_path / "bundled")
     results = tmp_path / "results"
     path = write(results, good_counts(500), name=info.name, sha256=info.sha256)
     assert payload(results)["rows"][0]["source"] == "bundled"
@@ -165,7 +166,6 @@ def test_markdown_and_latex_hold_every_row(folder):
     latex = formats.latex(board)
     assert latex.count(r"\\") == 1 + 4
     assert r"95 \% interval" in latex
-    assert formats._escape(r"a_b & 5 % \ ~") == r"a\_b \& 5 \% \textbackslash{} \textasciitilde{}"
 
 
 def test_row_without_a_score_is_printed(tmp_path):

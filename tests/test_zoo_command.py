@@ -5,6 +5,7 @@ import re
 import runpy
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def bundled(hub, tmp_path, monkeypatch):
     for seed, variant in enumerate(("fcn32s", "fcn8s")):
         info = save_checkpoint(root / "new", variant=variant, seed=seed)
         (root / "new").rename(root / info.name)
-    monkeypatch.setattr("zoo.catalog.bundled_folder", lambda: root)
+    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: root)
     monkeypatch.setattr("zoo.__main__.bundled_folder", lambda: root)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
