@@ -7,6 +7,7 @@ that the data cannot tell apart share a rank. Figures from papers are listed apa
 import argparse
 import json
 import logging
+import os
 import re
 import sys
 from itertools import combinations
@@ -27,6 +28,12 @@ logger = logging.getLogger("evaluation")
 def results_path() -> Path:
     """The folder of the results that ship with the repository."""
     return Path(__file__).parent / "results"
+
+
+def recipe_path(name: str) -> str | None:
+    """Path in this repository of the recipe that trains the checkpoint called `name`, if there is one."""
+    path = Path("training") / "recipes" / f"{name}.toml"
+    return path.as_posix() if (Path(__file__).parent.parent / path).is_file() else None
 
 
 def payload(results_folder: str | Path | None = None) -> dict:
@@ -74,7 +81,7 @@ def _row(result: Result, bundled: set[tuple[str, str]]) -> dict:
         **{name: checkpoint[name] for name in ("name", "variant", "loss", "backbone", "repository", "revision")},
         **{name: checkpoint[name] for name in ("sha256", "file_bytes", "training")},
         "source": "bundled" if is_bundled else checkpoint["source"],
-        "recipe": training.get("recipe"),
+        "recipe": training.get("recipe") or recipe_path(checkpoint["name"]),
         "dataset": dataset["name"],
         "split": dataset["split"],
         "images": dataset["images"],
@@ -189,6 +196,22 @@ def check_submission(path: str | Path) -> list[str]:
     return problems
 
 
+BEGIN, END = "<!-- leaderboard", "<!-- /leaderboard -->"
+
+
+def put_table(path: Path, text: str) -> None:
+    """Replace what stands between the marks of a Markdown file, in one step; ValueError if it has no such marks."""
+    content = path.read_text(encoding="utf-8")
+    head, begin, rest = content.partition(BEGIN)
+    mark, arrow, rest = rest.partition("-->\n")
+    _, end, tail = rest.partition(END)
+    if not (begin and arrow and end):
+        raise ValueError(f"{path}: has no lines {BEGIN} ... --> and {END}; add them where the table belongs")
+    temporary = path.with_name(f".{path.name}")
+    temporary.write_text(f"{head}{begin}{mark}{arrow}\n{text}\n{end}{tail}", encoding="utf-8")
+    os.replace(temporary, path)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 fine, 1 when something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.leaderboard", description=__doc__)
@@ -197,6 +220,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--results", metavar="DIR", default="", help="folder of the results (default: the shipped ones)"
     )
+    parser.add_argument("--into", metavar="FILE", type=Path, help="put the Markdown table between the marks of FILE")
     commands.add_parser("verify", help="recompute every figure of every result; fails on a difference")
     checker = commands.add_parser("check", help="say whether a result file can be submitted, and what to do if not")
     checker.add_argument("files", nargs="+", metavar="FILE")
@@ -205,6 +229,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.action != "check" and not folder.is_dir():
         print(f"error: {folder}: no such folder", file=sys.stderr)
         return 1
+    if options.action is None and options.into:
+        put_table(options.into, formats.markdown(payload(folder)))
+        return 0
     if options.action is None:
         print(formats.FORMATS[options.format](payload(folder)), end="")
         return 0

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from test_results import change, random_counts, write
@@ -237,3 +238,23 @@ def test_shipped_results_are_sound():
     for path, problems in verify_all().items():
         assert problems == [], path.name
     assert payload()["problems"] == []
+
+
+def test_table_goes_between_the_marks_of_a_file(folder, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("above\n<!-- leaderboard: how -->\nold\n<!-- /leaderboard -->\nbelow\n")
+    for _ in range(2):  # writing twice changes nothing
+        assert main(["--results", str(folder), "--into", str(page)]) == 0
+        before, table, after = page.read_text().partition(formats.markdown(payload(folder)))
+        assert (
+            table and before.endswith("<!-- leaderboard: how -->\n\n") and after == "\n<!-- /leaderboard -->\nbelow\n"
+        )
+    page.write_text("nothing")
+    with pytest.raises(ValueError, match="add them where the table belongs"):
+        main(["--results", str(folder), "--into", str(page)])
+    assert page.read_text() == "nothing"
+
+
+def test_readme_holds_the_table_of_the_results():
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    assert formats.markdown(payload()) in readme
