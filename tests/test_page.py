@@ -253,7 +253,7 @@ def test_keyboard_reaches_everything_in_order(visit):
     tab = visit()
     tab.locator("#examples button").first.focus()
     seen = []
-    for _ in range(24):
+    for _ in range(36):
         tab.keyboard.press("Tab")
         seen.append(tab.evaluate("document.activeElement.closest('#examples, #picker, #go, #stop, #viewer')?.id"))
     order = [name for index, name in enumerate(seen) if name and name not in seen[:index]]

@@ -58,11 +58,12 @@ def open_image(source: bytes | str | Path) -> Image.Image:
     if source in (None, b"", ""):
         raise ImageError(Message("error_no_image"))
     Image.init()
+    content = source if isinstance(source, bytes) else Path(source).read_bytes()  # no file stays open on an error
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large images and odd metadata; both are handled here
             formats = [name for name in FORMATS if name in Image.OPEN]
-            image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+            image = Image.open(io.BytesIO(content), formats=formats)
     except Image.DecompressionBombError:
         most = round(2 * Image.MAX_IMAGE_PIXELS / 1e6)
         raise ImageError(too_large(f"> {most}")) from None
