@@ -1,0 +1,54 @@
+"""Inside the network: what the ladder of score maps says before and after each fusion, at the photo's size.
+
+Every score map is drawn as the network has it, one block of stride x stride pixels per score, so that the 32-pixel
+staircase, what each skip adds, and the last upsampling can be told apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+
+from zoo.fcn import FCN, PAPER_OUTPUT_OFFSET
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One score map: `name` such as 'score 32', 'fused 16' or 'output', its stride in pixels, the top class
+    (H, W) uint8 and its softmax probability (H, W) float32 in [0, 1]."""
+
+    name: str
+    stride: int
+    mask: np.ndarray
+    confidence: np.ndarray
+
+
+@torch.inference_mode()
+def stages(model: FCN, image: Image.Image) -> list[Stage]:
+    """The ladder of `model` on an RGB image, from 'score 32' to 'output', each at the image's size.
+
+    'score s' is what the 1x1 convolution at stride s says by itself, 'fused s' its sum with the coarser scores
+    upsampled, 'output' the logits.
+    """
+    device = next(model.parameters()).device
+    pixels = torch.from_numpy(np.array(image.convert("RGB"))).to(device)
+    images = pixels.permute(2, 0, 1)[None].float() / 255
+    found = []
+    for name, scores in model.score_maps(images):
+        stride = int(name.split()[1])
+        rows, columns = (_cells(model, size, stride, device) for size in images.shape[-2:])
+        found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
+    return [*found, _stage("output", 1, model(images)[0])]
+
+
+def _cells(model: FCN, size: int, stride: int, device: torch.device) -> torch.Tensor:
+    """Index of the score nearest to each of `size` pixels."""
+    paper = model.config.padding == "paper"
+    offset = PAPER_OUTPUT_OFFSET[stride] - stride // 2 if paper else model.config.phase
+    return (torch.arange(size, device=device) + offset) // stride
+
+
+def _stage(name: str, stride: int, scores: torch.Tensor) -> Stage:
+    confidence, mask = scores.float().softmax(0).max(0)
+    return Stage(name, stride, mask.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy())
