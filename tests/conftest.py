@@ -69,3 +69,48 @@ def write_camvid(root: Path, *, train: int = 6, val: int = 4, size: tuple[int, i
             Image.fromarray(image).save(root / split / name)
             Image.fromarray(mask).save(root / f"{split}annot" / name)
     return root
+
+
+@pytest.fixture(scope="session")
+def viewer_site():
+    """Address of a page that shows whatever value is sent to its viewer."""
+    from viewer_page import serve
+
+    with serve() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def viewer_context(browser):
+    """One browser profile for all tests of the viewer: Gradio's scripts come from its cache after the first page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en")
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(viewer_site, browser, viewer_context):
+    """A function that opens the viewer's page; afterwards no page may have logged a problem."""
+    from viewer_page import Page
+
+    pages = []
+
+    def make(**options) -> Page:
+        own = {name: value for name, value in options.items() if name != "theme"}
+        context = browser.new_context(**({"locale": "en"} | own)) if own else viewer_context
+        pages.append(Page(context, viewer_site, options.get("theme", "light")))
+        return pages[-1]
+
+    yield make
+    for page in pages:
+        page.page.close()
+        if page.context is not viewer_context:
+            page.context.close()
+    for page in pages:
+        assert page.problems == []
+
+
+@pytest.fixture
+def viewer(open_page):
+    """The viewer's page at 1280 x 900, light."""
+    return open_page()
