@@ -140,3 +140,24 @@ def test_sums_add_up(batch):
 def test_unknown_losses_are_named(name, message):
     with pytest.raises(ValueError, match=message):
         build_loss(name, void=255)
+
+
+def test_summed_loss_is_torchs_sum(batch):
+    """The paper's solver: normalize: false."""
+    logits, targets = batch
+    expected = F.cross_entropy(logits, targets, ignore_index=VOID, reduction="sum")
+    torch.testing.assert_close(build_loss("ce", void=VOID, reduction="sum")(logits, targets), expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_shares_of_a_batch_add_up_to_its_loss(batch, name):
+    """`total` is what several processes use: each half of a batch, completed by the other's sums, gives its loss."""
+    logits, targets = batch
+    targets[0, :4] = VOID  # so that the halves count differently
+    whole = build_loss(name, void=VOID)(logits, targets)
+    sums = []
+    build_loss(name, void=VOID, total=lambda tensor: sums.append(tensor) or tensor)(logits[1:], targets[1:])
+    others = iter(sums)
+    half = build_loss(name, void=VOID, total=lambda tensor: tensor + next(others))(logits[:1], targets[:1])
+    torch.testing.assert_close(half, whole)
+    assert next(others, None) is None

@@ -1,26 +1,36 @@
 """Training: crops, recipes, stages, resuming, and that a run learns; on a tiny synthetic CamVid."""
 
 import json
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+import torchvision
+from accelerate import tracking
+from accelerate.utils import LoggerType
+from safetensors.torch import save_file
+from torchvision.models.feature_extraction import create_feature_extractor
 
 from evaluation.datasets import open_dataset
 from evaluation.evaluate import confusion_matrices
 from evaluation.metrics import scores
-from training import TrainingError, loop, state, weights
+from tests.test_datasets import write_sbd, write_voc
+from training import TrainingError, benchmark, loop, processes, state, weights
 from training.__main__ import main
-from training.augmentation import TrainingCrops, batch_items, steps_per_epoch
-from training.recipe import Recipe, read_recipe, resolve, staged
-from zoo.checkpoint import bundled_folder, load_folder, read_info
+from training.recipe import Recipe, read_recipe
+from zoo.checkpoint import load_folder, read_info
 from zoo.fcn import FCN
-from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC
+from zoo.labels import CAMVID
 
-RECIPES = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
-LABELS = {"camvid": CAMVID, "voc": PASCAL_VOC, "sbd": PASCAL_VOC, "cityscapes": CITYSCAPES}
+ROOT = Path(__file__).parent.parent
 TINY = Recipe(
     width=0.0625, head_channels=16, head_kernel=3, head_batch_norm=True, dropout=0.1, epochs=3, batch_size=2, crop=32,
     precision="fp32", validate_every=0,
@@ -40,43 +50,6 @@ def flags(recipe: Recipe) -> list[str]:
     return listed
 
 
-def test_crops_keep_image_and_mask_together(camvid):
-    """In the synthetic data red = 20 * class: wherever the crop is labelled, the colour still tells the class."""
-    recipe = replace(TINY, jitter=0.0, scale_low=1.0, scale_high=1.0)
-    crops = TrainingCrops(open_dataset("camvid", camvid, "train"), recipe)
-    for seed in range(10):
-        image, mask = crops[seed % len(crops), seed]
-        assert image.shape == (3, 32, 32) and mask.shape == (32, 32) and mask.dtype == torch.uint8
-        assert (image[0].int() - mask.int() * 20).abs().max() <= 8
-
-
-def test_crops_beyond_the_image_are_void(camvid):
-    recipe = replace(TINY, crop=100, jitter=0.0)
-    image, mask = TrainingCrops(open_dataset("camvid", camvid, "train"), recipe)[0, 0]
-    outside = (image == torch.tensor([124, 116, 104])[:, None, None]).all(0)
-    assert outside.float().mean() > 0.2 and (mask[outside] == CAMVID.void).float().mean() > 0.99
-
-
-def test_crops_are_a_function_of_their_seed(camvid):
-    crops = TrainingCrops(open_dataset("camvid", camvid, "train"), TINY)
-    first = crops[1, 7]
-    state = torch.get_rng_state()
-    again = crops[1, 7]
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert torch.equal(torch.get_rng_state(), state)
-    assert not torch.equal(first[0], crops[1, 8][0])
-
-
-def test_an_epoch_shows_every_image_once():
-    recipe = replace(TINY, batch_size=5)
-    steps = steps_per_epoch(20, recipe)
-    epochs = [
-        [index for step in range(e * steps, (e + 1) * steps) for index, _ in batch_items(20, recipe, step)]
-        for e in (0, 1)
-    ]
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(20)) and epochs[0] != epochs[1]
-
-
 def test_a_run_learns_and_becomes_a_checkpoint(camvid, tmp_path):
     plain = {"jitter": 0.0, "scale_low": 1.0, "scale_high": 1.0, "dropout": 0.0}
     settings = {"width": 0.125, "crop": 64, "batch_size": 6, "learning_rate": 2e-2, "epochs": 60, "validate_every": 30}
@@ -93,28 +66,113 @@ def test_a_run_learns_and_becomes_a_checkpoint(camvid, tmp_path):
     assert scores(matrices.sum(0), CAMVID.classes).miou > 0.5
 
 
-def test_an_interrupted_run_goes_on_bit_for_bit(camvid, tmp_path, monkeypatch):
-    whole = run(TINY, camvid, tmp_path / "whole")
-
-    saves = []
+def die_after_saving(monkeypatch, times: int) -> None:
+    """Interrupt the run once it has saved its state so many times."""
+    saves, original = [], loop.save_state
 
     def save_then_die(*arguments):
         original(*arguments)
         saves.append(arguments)
-        if len(saves) == 2:
+        if len(saves) == times:
             raise KeyboardInterrupt
 
-    original = loop.save_state
     monkeypatch.setattr(loop, "save_state", save_then_die)
-    with pytest.raises(KeyboardInterrupt):
-        run(TINY, camvid, tmp_path / "halves")
-    monkeypatch.setattr(loop, "save_state", original)
-    # What a run wrote after its last saved state is dropped and written again.
+
+
+FULL = replace(TINY, augment_on="device", crop=64, ema=0.9, accumulate=2, clip=1.0, precision="bf16")
+
+
+@pytest.mark.parametrize(("recipe", "save_every"), [(TINY, 0), (FULL, 2)], ids=["plain", "ema, mid-epoch"])
+def test_an_interrupted_run_goes_on_bit_for_bit(camvid, tmp_path, monkeypatch, recipe, save_every):
+    whole = run(recipe, camvid, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        die_after_saving(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, camvid, tmp_path / "halves", save_every=save_every)
+    # What a run wrote after its last saved state, even half a line, is dropped and written again.
     state.append_line(tmp_path / "halves" / "metrics.jsonl", {"step": 10**6})
-    resumed = run(TINY, camvid, tmp_path / "halves", resume=True)
+    with open(tmp_path / "halves" / "metrics.jsonl", "a") as file:
+        file.write('{"step": 1')
+    resumed = run(recipe, camvid, tmp_path / "halves", resume=True)
     assert resumed.sha256 == whole.sha256
     lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "halves")]
     assert lines[0] == lines[1]
+    assert not list((tmp_path / "halves").glob("*state*"))
+
+
+def test_a_killed_process_goes_on_bit_for_bit(camvid, tmp_path):
+    """SIGKILL at a step that chance picks; the same command with --resume ends as if nothing had been."""
+    recipe = replace(TINY, epochs=15)
+    out = tmp_path / "killed"
+    arguments = ["--data", str(camvid), "--out", str(out), "--workers", "0", "--save-every", "1", *flags(recipe)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", *arguments], cwd=ROOT, stderr=subprocess.PIPE, env=os.environ
+    )
+    while process.poll() is None and not (out / "state.previous.pt").exists():
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    errors = process.communicate()[1].decode()
+    assert process.returncode == -signal.SIGKILL, errors
+    assert (out / "state.pt").exists() and not (out / "config.json").exists()
+    assert main([*arguments, "--resume"]) == 0
+    whole = run(recipe, camvid, tmp_path / "whole")
+    assert read_info(out).sha256 == whole.sha256
+    assert (out / "metrics.jsonl").read_text() == (tmp_path / "whole" / "metrics.jsonl").read_text()
+
+
+def interrupted(recipe, camvid, out, monkeypatch) -> None:
+    """A run that stopped at its second saved state of three."""
+    with monkeypatch.context() as patched:
+        die_after_saving(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, camvid, out)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: b"", lambda content: content[:-2000], lambda content: bytes(len(content)), None],
+    ids=["empty", "cut off", "zeros", "missing"],
+)
+def test_a_broken_state_falls_back_to_the_one_before(camvid, tmp_path, monkeypatch, caplog, damage):
+    whole = run(TINY, camvid, tmp_path / "whole")
+    out = tmp_path / "run"
+    interrupted(TINY, camvid, out, monkeypatch)
+    if damage is None:
+        (out / "state.pt").unlink()  # killed between the two renames
+    else:
+        (out / "state.pt").write_bytes(damage((out / "state.pt").read_bytes()))
+    assert run(TINY, camvid, out, resume=True).sha256 == whole.sha256
+    assert damage is None or "state.pt: the file is broken" in caplog.text
+
+
+def test_two_broken_states_are_an_error(camvid, tmp_path, monkeypatch):
+    interrupted(TINY, camvid, tmp_path, monkeypatch)
+    for name in ("state.pt", "state.previous.pt"):
+        (tmp_path / name).write_bytes(b"no state")
+    with pytest.raises(TrainingError, match=r"state\.pt: the file is broken and so is any before it"):
+        run(TINY, camvid, tmp_path, resume=True)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
+def test_a_full_disk_says_so_and_keeps_the_state(camvid, tmp_path, monkeypatch):
+    out = tmp_path / "run"
+    whole = run(TINY, camvid, tmp_path / "whole")
+    interrupted(TINY, camvid, out, monkeypatch)
+    before = (out / "state.pt").read_bytes()
+    (out / ".state.pt").symlink_to("/dev/full")
+    with pytest.raises(TrainingError, match=r"step 9: cannot write .*state\.pt \(No space left on device\).*--resume"):
+        run(TINY, camvid, out, resume=True)
+    assert (out / "state.pt").read_bytes() == before
+    assert run(TINY, camvid, out, resume=True).sha256 == whole.sha256
+
+
+def test_averaged_weights_are_what_is_saved(camvid, tmp_path):
+    quick = replace(TINY, epochs=1, learning_rate=1e-2)
+    last, averaged = run(quick, camvid, tmp_path / "last"), run(replace(quick, ema=0.9), camvid, tmp_path / "ema")
+    assert last.sha256 != averaged.sha256 and averaged.training["ema"] == 0.9
+    stages = [load_folder(tmp_path / name).encoder.state_dict() for name in ("last", "ema")]
+    name = "stages.0.1.running_mean"
+    assert not torch.equal(stages[0][name], stages[1][name])
 
 
 def test_a_folder_in_use_is_not_overwritten(camvid, tmp_path):
@@ -187,46 +245,143 @@ def test_sequences_held_out_are_what_is_validated_on(camvid):
     assert validation.split == "train"
 
 
-def test_staged_recipes_follow_the_ladder():
-    assert [(r.variant, r.start_from) for r in staged(replace(TINY, variant="fcn16s"))] == [
-        ("fcn32s", ""),
-        ("fcn16s", "fcn32s"),
-    ]
-
-
-def test_flags_win_over_the_file(tmp_path):
-    (tmp_path / "r.toml").write_text('variant = "fcn16s"\nepochs = 7\nlearning_rate = 1\n')
-    (recipe,) = resolve([tmp_path / "r.toml"], {"epochs": 9, "data": "ignored"})
-    assert (recipe.variant, recipe.epochs, recipe.learning_rate) == ("fcn16s", 9, 1.0)
+@pytest.mark.parametrize("kind", ["torch", "torch, old", "safetensors"])
+def test_backbone_weights_from_a_file(tmp_path, kind):
+    """A state dict as torchvision publishes it (old ones lack the batch-norm counters), or with its keys sorted."""
+    torch.manual_seed(2)
+    classifier = torchvision.models.resnet18(weights=None).eval()
+    state, path = classifier.state_dict(), tmp_path / "resnet18.pth"
+    if kind == "torch, old":
+        state = {name: tensor for name, tensor in state.items() if "num_batches" not in name}
+    if kind == "safetensors":
+        path = path.with_suffix(".safetensors")
+        save_file(state, path)
+    else:
+        torch.save(state, path)
+    recipe = Recipe(backbone="resnet18", backbone_weights=str(path))
+    model = weights.initial_model(recipe, CAMVID, None).eval()
+    features = create_feature_extractor(classifier, ["layer4"])
+    image = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(model.encoder(image)[32], features(image)["layer4"])
+    assert weights.pretraining(recipe, None) == path.name
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
-        ("epochs = ", "TOML"),
-        ("epoch = 3", "unknown field 'epoch'"),
-        ('epochs = "3"', "epochs needs int"),
-        ("epochs = 0", "epochs: 0 is below 1"),
-        ("scale_low = 2.0", "scale_low"),
-        ('variant = "fcn4s"', "variant"),
-        ('precision = "fp8"', "precision"),
-        ("head_batch_norm = 1", "head_batch_norm needs bool"),
+        (None, "cannot be read"),
+        (b"junk", "cannot be read"),
+        ({"a": 1}, "holds no state dict"),
+        ({"conv1.weight": torch.zeros(1)}, "holds no state dict of torchvision's resnet18"),
     ],
 )
-def test_wrong_recipes_name_file_and_field(tmp_path, text, message):
-    (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(ValueError, match=message) as error:
-        read_recipe(tmp_path / "r.toml")
-    assert "r.toml" in str(error.value)
+def test_backbone_weights_that_do_not_fit_name_the_file(tmp_path, content, message):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, dict):
+        torch.save(content, path)
+    elif content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TrainingError, match=rf"backbone_weights: .*weights\.pth: .*{message}"):
+        weights.initial_model(Recipe(backbone="resnet18", backbone_weights=str(path)), CAMVID, None)
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_released_recipe_is_that_of_its_checkpoint(path):
-    """A checkpoint made before the recipe had a field was made with that field's default."""
-    recipe = read_recipe(path)
-    assert path.stem.removesuffix("-atonce") == recipe.checkpoint_name(LABELS[recipe.dataset])
-    folder = bundled_folder() / path.stem
-    if folder.is_dir():
-        recorded = json.loads((folder / "training_args.json").read_text())["recipe"]
-        assert {**replace(Recipe(), **recorded).to_dict()} == recipe.to_dict()
-        assert np.isfinite(json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["loss"])
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({"precision": "fp16"}, {}, "precision: fp16 needs a GPU"),
+        ({"sync_batch_norm": True}, {}, "sync_batch_norm: works on GPUs only"),
+        ({"batch_size": 3, "accumulate": 2}, {}, "batch_size: 3 images cannot be divided"),
+        ({}, {"processes": 4}, "processes: 4 were expected but 1 run"),
+        ({}, {"tracker": "trackio"}, "tracker: trackio is not installed"),
+        ({}, {"device": "cuda"}, "device: cuda was asked for"),
+    ],
+)
+def test_what_this_machine_cannot_do_is_said_first(camvid, tmp_path, monkeypatch, changes, options, message):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(processes, "find_spec", lambda name: None)
+    with pytest.raises(TrainingError, match=message):
+        run(replace(TINY, **changes), camvid, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_benchmark_times_both_loops(tmp_path, capsys):
+    out = tmp_path / "benchmark.json"
+    assert benchmark.main(["--quick", "--workers", "0", "--out", str(out), *flags(TINY)]) == 0
+    figures = json.loads(out.read_text())
+    speeds = [statistics.median(figures["turns"][name]) for name in ("recipe", "plain")]
+    assert len(figures["turns"]["plain"]) == 2 and min(speeds) > 0
+    assert figures["ratio"] == pytest.approx(speeds[0] / speeds[1])
+    assert f"ratio: {figures['ratio']:.2f}" in capsys.readouterr().out
+    assert figures["recipe"] == TINY.to_dict() | {"dataset": "camvid"}
+
+
+def test_both_loops_of_the_benchmark_train_alike(camvid):
+    """The recipe's loop at a constant rate and without its other devices takes the plain loop's steps."""
+    recipe = replace(TINY, schedule="constant", warm_up=0.0, dropout=0.0)
+    dataset = open_dataset("camvid", camvid, "train")
+    accelerator = processes.start_accelerator(recipe)
+    made = loop.build_run(recipe, dataset, None, accelerator, 3)
+    batches = loop.device_batches(made, dataset, 0, 3, workers=0)
+    losses = [loop.take_step(made, batches, step).item() for step in range(3)]
+    plain = list(benchmark.plain_steps(recipe, dataset, accelerator.device, 3))
+    assert losses == pytest.approx(plain, rel=1e-3) and losses[0] != losses[2]
+
+
+def test_trackers_get_what_metrics_jsonl_gets(camvid, tmp_path, monkeypatch):
+    """A tracker in the place of tensorboard, through Accelerate's own interface."""
+    seen = []
+
+    class Recorder(tracking.GeneralTracker):
+        name, requires_logging_directory = "tensorboard", False
+
+        def __init__(self, *arguments, **options):
+            super().__init__()
+
+        tracker = None
+
+        def store_init_configuration(self, values):
+            seen.append(values)
+
+        def log(self, values, step=None, **options):
+            seen.append(values | {"at": step})
+
+        def finish(self):
+            seen.append("finished")
+
+    monkeypatch.setattr(processes, "find_spec", lambda name: True)
+    monkeypatch.setattr(tracking, "_available_trackers", [LoggerType.TENSORBOARD])
+    monkeypatch.setitem(tracking.LOGGER_TYPE_TO_CLASS, "tensorboard", Recorder)
+    run(replace(TINY, epochs=2), camvid, tmp_path / "run", tracker="tensorboard")
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert seen == [replace(TINY, epochs=2).to_dict(), *(line | {"at": line["step"]} for line in lines), "finished"]
+
+
+def test_the_papers_recipe_trains_on_sbd_and_validates_on_voc(tmp_path):
+    write_voc(tmp_path / "data")
+    write_sbd(tmp_path / "data" / "SBD")
+    recipe = read_recipe(ROOT / "training" / "recipes" / "fcn8s-vgg16-ce-voc-atonce.toml")
+    small = replace(recipe, width=0.03, head_channels=8, backbone_weights="", epochs=1)
+    info = run(small, tmp_path / "data", tmp_path / "run")
+    assert info.name == "fcn8s-vgg16-w3-ce-voc" and info.config.pool_scaling and info.config.padding == "paper"
+    assert info.training["optimizer"] == "SGD" and info.training["steps"] == 1
+    record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    # With zeroed score layers every class is as likely: log 21 on each of the 35 pixels, summed.
+    assert record["loss"] == pytest.approx(35 * math.log(21), rel=1e-4) and 0 <= record["miou"] <= 1
+
+
+def test_a_compiled_network_learns_the_same(camvid, monkeypatch):
+    """With the backend that only traces, so that no compiler is needed."""
+    original = torch.nn.Module.compile
+    calls = []
+
+    def compile_traced(module):
+        calls.append(module)
+        original(module, backend="eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_traced)
+    dataset, losses = open_dataset("camvid", camvid, "train"), []
+    for recipe in (TINY, replace(TINY, compile=True)):
+        made = loop.build_run(recipe, dataset, None, processes.start_accelerator(recipe), 2)
+        batches = loop.device_batches(made, dataset, 0, 2, workers=0)
+        losses.append([loop.take_step(made, batches, step).item() for step in range(2)])
+    assert calls == [made.network] and losses[1] == pytest.approx(losses[0], rel=1e-4)

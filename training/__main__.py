@@ -2,8 +2,11 @@
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
+
+import torch.distributed as distributed
 
 from evaluation.datasets import DatasetError
 from training import TrainingError
@@ -60,7 +63,9 @@ def starting_model(recipe: Recipe, out: Path):
 
 def main(arguments: list[str] | None = None) -> int:
     """Train every run in turn; a finished one is skipped under --resume. Returns the exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    first = os.environ.get("RANK", "0") == "0"  # torchrun numbers the processes; one of them speaks
+    level = logging.INFO if first else logging.ERROR
+    logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     options = parse(arguments)
     try:
         for recipe, out in runs(options):
@@ -79,6 +84,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         logging.error("training: interrupted; run the same command with --resume to go on")
         return 130
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
     return 0
 
 

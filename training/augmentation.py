@@ -90,26 +90,17 @@ def process_batches(items: list, recipe: Recipe, process: int = 0, processes: in
     return [items[start : start + size] for start in starts]
 
 
-def crop_loader(
-    crops: TrainingCrops,
-    recipe: Recipe,
-    start: int,
-    stop: int,
-    *,
-    workers: int = 1,
-    process: int = 0,
-    processes: int = 1,
-    pinned: bool = False,
-) -> DataLoader:
-    """One process's batches of the steps start..stop-1, `recipe.accumulate` of them a step.
-
-    Each is images (N, 3, crop, crop) and masks (N, crop, crop), both uint8.
-    """
-    plan = [
+def plan_batches(images: int, recipe: Recipe, start: int, stop: int, *, process: int = 0, processes: int = 1) -> list:
+    """(index, seed) of every crop in one process's batches of the steps start..stop-1, `accumulate` of them a step."""
+    return [
         batch
         for step in range(start, stop)
-        for batch in process_batches(batch_items(len(crops), recipe, step), recipe, process, processes)
+        for batch in process_batches(batch_items(images, recipe, step), recipe, process, processes)
     ]
+
+
+def crop_loader(crops: TrainingCrops, plan: list, *, workers: int = 1, pinned: bool = False) -> DataLoader:
+    """The planned batches: images (N, 3, crop, crop) and masks (N, crop, crop), both uint8."""
     options = {"num_workers": workers, "prefetch_factor": 2 if workers else None, "pin_memory": pinned}
     return DataLoader(crops, batch_sampler=plan, collate_fn=stack, **options)
 

@@ -22,7 +22,8 @@ from evaluation.datasets import SegmentationDataset, open_dataset
 from evaluation.evaluate import confusion_matrices
 from evaluation.metrics import scores
 from training import TrainingError
-from training.augmentation import TrainingCrops, crop_loader, steps_per_epoch
+from training.augmentation import TrainingCrops, crop_loader, plan_batches, steps_per_epoch
+from training.device_augmentation import DeviceCrops
 from training.losses import Loss, build_loss, median_frequency_weights
 from training.optimization import build_average, build_optimizer, build_schedule
 from training.processes import start_accelerator, total
@@ -169,10 +170,14 @@ def prepare_folder(out: Path, run: Run, *, resume: bool) -> tuple[int, list[floa
 
 def device_batches(run: Run, dataset: SegmentationDataset, start: int, stop: int, workers: int) -> Iterator:
     """This process's batches of the steps start..stop-1 on its device: images float in [0, 1], targets uint8."""
-    device, processes = run.accelerator.device, run.accelerator.num_processes
-    crops = TrainingCrops(dataset, run.recipe)
-    place = {"process": run.accelerator.process_index, "processes": processes, "pinned": device.type == "cuda"}
-    for images, targets in crop_loader(crops, run.recipe, start, stop, workers=workers, **place):
+    recipe, device = run.recipe, run.accelerator.device
+    place = {"process": run.accelerator.process_index, "processes": run.accelerator.num_processes}
+    plan = plan_batches(len(dataset), recipe, start, stop, **place)
+    if recipe.augment_on == "device":
+        yield from map(DeviceCrops(dataset, recipe, device), plan)
+        return
+    crops = TrainingCrops(dataset, recipe)
+    for images, targets in crop_loader(crops, plan, workers=workers, pinned=device.type == "cuda"):
         images = images.to(device, non_blocking=True).to(memory_format=torch.channels_last)
         yield images.float() / 255, targets.to(device, non_blocking=True)
 

@@ -22,6 +22,7 @@ CHOICES = {
     "reduction": REDUCTIONS,
     "optimizer": ("adamw", "sgd"),
     "schedule": ("one-cycle", "poly", "cosine", "constant"),
+    "augment_on": ("loader", "device"),
     "precision": ("bf16", "fp16", "fp32"),
 }
 
@@ -67,6 +68,7 @@ class Recipe:
     jitter: float = setting(
         0.4, "brightness, contrast and saturation jitter; a third of the crops also get a fifth of it in hue"
     )
+    augment_on: str = setting("loader", "loader: workers make crops; device: batches of crops where the model is")
     optimizer: str = setting("adamw", "adamw or sgd")
     learning_rate: float = setting(1e-3, "peak of the schedule")
     bias_rate: float = setting(1.0, "factor on the learning rate of biases")

@@ -1,11 +1,9 @@
 """Where a run's weights start: fresh, from a coarser stage, or with a backbone trained on ImageNet."""
 
-import pickle
 from pathlib import Path
 
 import torch
 import torchvision
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from training import TrainingError
@@ -35,16 +33,25 @@ def read_backbone_weights(source: str, backbone: str) -> dict[str, torch.Tensor]
     """
     try:
         if source == "imagenet":
-            return torchvision.models.get_model_weights(backbone).IMAGENET1K_V1.get_state_dict(check_hash=True)
-        if Path(source).suffix == ".safetensors":
-            return load_file(source)
-        state = torch.load(source, map_location="cpu", weights_only=True)
-    except (OSError, SafetensorError, pickle.UnpicklingError, EOFError, RuntimeError) as error:
+            state = torchvision.models.get_model_weights(backbone).IMAGENET1K_V1.get_state_dict(check_hash=True)
+        elif Path(source).suffix == ".safetensors":
+            state = load_file(source)
+        else:
+            state = torch.load(source, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever unpickling a file of another kind ends in
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"backbone_weights: {source}: cannot be read ({reason})") from None
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise TrainingError(f"backbone_weights: {source}: holds no state dict of torchvision's {backbone}")
-    return state
+    # Torchvision's own classifier brings the tensors into its order and adds the counters that old files lack.
+    with torch.device("meta"):
+        classifier = getattr(torchvision.models, backbone)(weights=None)
+    try:
+        classifier.load_state_dict(state, assign=True)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrainingError(
+            f"backbone_weights: {source}: holds no state dict of torchvision's {backbone} ({reason})"
+        ) from None
+    return classifier.state_dict()
 
 
 def take_over(model: FCN, source: FCN) -> list[str]:

@@ -1,0 +1,154 @@
+"""Recipes: files, flags, stages; and the optimizers and schedules that they name."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from training.optimization import build_average, build_optimizer, build_schedule
+from training.recipe import Recipe, read_recipe, resolve, staged
+from zoo.checkpoint import bundled_folder
+from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC
+
+RECIPES = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
+LABELS = {"camvid": CAMVID, "voc": PASCAL_VOC, "sbd": PASCAL_VOC, "cityscapes": CITYSCAPES}
+
+
+def test_staged_recipes_follow_the_ladder():
+    assert [(r.variant, r.start_from) for r in staged(Recipe(variant="fcn16s"))] == [
+        ("fcn32s", ""),
+        ("fcn16s", "fcn32s"),
+    ]
+
+
+def test_flags_win_over_the_file(tmp_path):
+    (tmp_path / "r.toml").write_text('variant = "fcn16s"\nepochs = 7\nlearning_rate = 1\n')
+    (recipe,) = resolve([tmp_path / "r.toml"], {"epochs": 9, "data": "ignored"})
+    assert (recipe.variant, recipe.epochs, recipe.learning_rate) == ("fcn16s", 9, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epochs = ", "TOML"),
+        ("epoch = 3", "unknown field 'epoch'"),
+        ('epochs = "3"', "epochs needs int"),
+        ("epochs = 0", "epochs: 0 is below 1"),
+        ("scale_low = 2.0", "scale_low"),
+        ('variant = "fcn4s"', "variant"),
+        ('precision = "fp8"', "precision"),
+        ('optimizer = "lion"', "optimizer: 'lion' is not one of adamw, sgd"),
+        ("momentum = 1.0", "momentum"),
+        ("clip = -1", "clip"),
+        ("learning_rate = nan", "learning_rate"),
+        ('start_from = "a"\nbackbone_weights = "imagenet"', "start_from, backbone_weights"),
+        ("head_batch_norm = 1", "head_batch_norm needs bool"),
+    ],
+)
+def test_wrong_recipes_name_file_and_field(tmp_path, text, message):
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(ValueError, match=message) as error:
+        read_recipe(tmp_path / "r.toml")
+    assert "r.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_released_recipe_is_that_of_its_checkpoint(path):
+    """A checkpoint made before the recipe had a field was made with that field's default."""
+    recipe = read_recipe(path)
+    assert path.stem.removesuffix("-atonce") == recipe.checkpoint_name(LABELS[recipe.dataset])
+    folder = bundled_folder() / path.stem
+    if folder.is_dir():
+        recorded = json.loads((folder / "training_args.json").read_text())["recipe"]
+        assert replace(Recipe(), **recorded).to_dict() == recipe.to_dict()
+        assert np.isfinite(json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["loss"])
+
+
+def rates(recipe: Recipe, steps: int = 100) -> list[float]:
+    """Learning rate of every step."""
+    optimizer = build_optimizer(torch.nn.Conv2d(1, 1, 1), recipe)
+    schedule = build_schedule(optimizer, recipe, steps)
+    listed = []
+    for _ in range(steps):
+        listed.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return listed
+
+
+def test_schedules_by_hand():
+    settings = {"learning_rate": 2.0, "warm_up": 0.1}
+    poly = rates(Recipe(schedule="poly", power=0.9, **settings))
+    np.testing.assert_allclose(poly[:10], [2 * (i + 1) / 10 for i in range(10)])
+    np.testing.assert_allclose(poly[10:], [2 * (1 - i / 90) ** 0.9 for i in range(90)])
+    cosine = rates(Recipe(schedule="cosine", **settings))
+    np.testing.assert_allclose(cosine[10:], [1 + math.cos(math.pi * i / 90) for i in range(90)])
+    assert rates(Recipe(schedule="constant", learning_rate=2.0, warm_up=0.0)) == [2.0] * 100
+    cycle = rates(Recipe(**settings))
+    assert max(cycle) == pytest.approx(2.0, rel=1e-2) and 5 <= np.argmax(cycle) <= 15 and cycle[-1] < 0.01
+
+
+def test_the_papers_solver(make_model):
+    """train.prototxt and solver.prototxt: momentum 0.99, biases at twice the rate and without decay."""
+    recipe = read_recipe(next(path for path in RECIPES if path.stem == "fcn32s-vgg16-ce-voc"))
+    assert (recipe.learning_rate, recipe.batch_size, recipe.reduction) == (1e-10, 1, "sum")
+    model = make_model("fcn32s", backbone="vgg16")
+    optimizer = build_optimizer(model, recipe)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    settings = {
+        names[id(p)]: (group["lr"], group["weight_decay"], group["momentum"])
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    assert settings.keys() == dict(model.named_parameters()).keys()
+    assert settings["head.fc6.weight"] == (1e-10, 5e-4, 0.99) and settings["head.fc6.bias"] == (2e-10, 0.0, 0.99)
+
+
+def test_average_is_exponential_and_covers_batch_norm():
+    model = torch.nn.BatchNorm2d(1)
+    average = build_average(model, 0.9)
+    for value in (1.0, 2.0, 4.0):
+        with torch.no_grad():
+            model.weight.fill_(value)
+            model.running_mean.fill_(10 * value)
+        average.update_parameters(model)
+    expected = 0.9 * (0.9 * 1 + 0.1 * 2) + 0.1 * 4
+    assert average.module.weight.item() == pytest.approx(expected)
+    assert average.module.running_mean.item() == pytest.approx(10 * expected)
+    assert build_average(model, 0.0) is None
+
+
+def test_the_job_asks_for_what_training_imports():
+    """The header of training/job.py (PEP 723) against the requirement files; what it omits is not imported."""
+    root = Path(__file__).parent.parent
+    header = (root / "training" / "job.py").read_text().split("# ///")[1].removeprefix(" script")
+    wanted = tomllib.loads("".join(line.removeprefix("#") + "\n" for line in header.splitlines()))["dependencies"]
+    listed = "".join((root / name).read_text() for name in ("requirements.txt", "training/requirements.txt"))
+    known = {line.split("#")[0].strip() for line in listed.splitlines()} - {""}
+    assert set(wanted) <= known
+    omitted = {re.split(r"[\[>=<]", line)[0] for line in known - set(wanted)}
+    # Accelerate brings pyyaml along, and torchmetrics imports matplotlib where it finds it.
+    blocked = sorted(omitted - {"pyyaml", "matplotlib"})
+    code = f"import sys; sys.modules.update(dict.fromkeys({blocked})); import training.__main__"
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert "gradio" in blocked and done.returncode == 0, done.stderr
+
+
+def test_the_job_runs_the_command_of_the_mounted_repository(tmp_path):
+    root = Path(__file__).parent.parent
+    command = [sys.executable, root / "training" / "job.py", "--help"]
+    done = subprocess.run(
+        command, env=os.environ | {"FCN_ZOO": str(root)}, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "--backbone-weights" in done.stdout, done.stderr
+    done = subprocess.run(command, env=os.environ | {"FCN_ZOO": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 1 and "mount the repository there" in done.stderr

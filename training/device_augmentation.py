@@ -1,0 +1,138 @@
+"""Random crops made in batches where the model is: the split lies on the device as uint8 and never leaves it.
+
+The same rescaling, cropping, mirroring and jitter as `training.augmentation`, drawn from the same ranges. Each item's
+draws come from its own seed on the CPU, so they are the same on every device. Two things differ: the order of the
+jitters is fixed, and a shrunken image is smoothed by four samples a pixel instead of an antialiasing filter.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+import torch
+import torch.nn.functional as F
+from torchvision.transforms.v2 import functional as transform
+
+from evaluation.datasets import SegmentationDataset
+from training import TrainingError
+from training.augmentation import MEAN_COLOUR
+from training.recipe import Recipe
+
+GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as in torchvision
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What chance decided for one crop. Scaled image size, place of the crop in it (below 0: beyond it), factors."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+    flip: bool
+    brightness: float
+    contrast: float
+    saturation: float
+    hue: float
+
+
+def draw(recipe: Recipe, size: tuple[int, int], seed: int) -> Draws:
+    """The draws of the crop with this seed from an image of `size` (height, width)."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(9, generator=generator, dtype=torch.float64).tolist()
+
+    def between(low: float, high: float) -> float:
+        return low + (high - low) * values.pop()
+
+    def place(side: int) -> int:
+        low, high = sorted((0, side - recipe.crop))
+        return low + min(high - low, int(between(0, high - low + 1)))
+
+    factor, jitter = between(recipe.scale_low, recipe.scale_high), recipe.jitter
+    height, width = (max(1, round(side * factor)) for side in size)
+    top, left, flip = place(height), place(width), recipe.flip and between(0, 1) < 0.5
+    factors = [between(max(0, 1 - jitter), 1 + jitter) for _ in range(3)]
+    hue = min(jitter / 5, 0.5)
+    hue = between(-hue, hue) if between(0, 1) < 1 / 3 else 0.0
+    return Draws(height, width, top, left, flip, *factors, hue)
+
+
+class DeviceCrops:
+    """A split on a device; called with [(index, seed), ...] it gives a batch of crops.
+
+    Raises TrainingError unless all images have one size and the recipe asks for crops.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, recipe: Recipe, device: torch.device):
+        images, masks = zip(*((dataset.image(i), dataset.mask(i)) for i in range(len(dataset))), strict=True)
+        if not recipe.crop or len({mask.shape for mask in masks}) > 1:
+            raise TrainingError("augment_on: device needs a crop and images of one size; use loader")
+        self.recipe, self.void = recipe, dataset.labels.void
+        self.images = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).to(device)
+        self.masks = torch.stack([torch.from_numpy(mask) for mask in masks]).to(device)
+
+    def __call__(self, items: list[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Images (N, 3, crop, crop) float32 in [0, 1], channels-last, and masks (N, crop, crop) uint8."""
+        device, size = self.images.device, tuple(self.masks.shape[1:])
+        listed = [draw(self.recipe, size, seed) for _, seed in items]
+        indices = torch.tensor([index for index, _ in items], device=device)
+        # One transfer for all draws; each becomes a (N,) tensor.
+        table = torch.tensor([[getattr(d, f.name) for f in fields(Draws)] for d in listed], dtype=torch.float64)
+        draws = dict(zip((f.name for f in fields(Draws)), table.to(device).T, strict=True))
+        rows = self._positions(draws["top"])
+        columns = self._positions(draws["left"], flip=draws["flip"])
+        masks = self._sample_masks(indices, rows, columns, draws)
+        outside = self._outside(rows, draws["height"])[:, :, None] | self._outside(columns, draws["width"])[:, None]
+        images = self._sample_images(indices, rows, columns, draws)
+        mean = torch.tensor(MEAN_COLOUR, device=device).view(1, 3, 1, 1) / 255
+        images = torch.where(outside[:, None], mean, images)
+        images = jitter_colours(images, draws, [d.hue for d in listed])
+        return images.contiguous(memory_format=torch.channels_last), torch.where(outside, self.void, masks)
+
+    def _positions(self, offset: torch.Tensor, flip: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, crop) pixels of the scaled image that the crop's rows or columns show."""
+        steps = torch.arange(self.recipe.crop, device=offset.device)
+        if flip is not None:
+            steps = torch.where(flip[:, None] > 0, self.recipe.crop - 1 - steps, steps)
+        return offset[:, None] + steps
+
+    @staticmethod
+    def _outside(positions: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+        return (positions < 0) | (positions >= side[:, None])
+
+    def _sample_masks(self, indices, rows, columns, draws) -> torch.Tensor:
+        """Nearest neighbour as in `F.interpolate`: output pixel i is input pixel floor(i * input / output)."""
+        height, width = self.masks.shape[1:]
+        y = (rows * height / draws["height"][:, None]).floor().long().clamp(0, height - 1)
+        x = (columns * width / draws["width"][:, None]).floor().long().clamp(0, width - 1)
+        return self.masks[indices[:, None, None], y[:, :, None], x[:, None, :]]
+
+    def _sample_images(self, indices, rows, columns, draws) -> torch.Tensor:
+        """Bilinear; where any image shrinks, the mean of 2 x 2 samples a pixel."""
+        images, total = self.images[indices].float() / 255, 0
+        shrinks = self.recipe.scale_low < 1
+        shifts = (-0.25, 0.25) if shrinks else (0.0,)
+        for dy in shifts:
+            for dx in shifts:
+                # grid_sample's coordinates run from -1 to 1 between the outer edges of the outermost pixels.
+                y = 2 * (rows + 0.5 + dy) / draws["height"][:, None] - 1
+                x = 2 * (columns + 0.5 + dx) / draws["width"][:, None] - 1
+                grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1).float()
+                total = total + F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        return total / len(shifts) ** 2
+
+
+def jitter_colours(images: torch.Tensor, draws: dict[str, torch.Tensor], hues: list[float]) -> torch.Tensor:
+    """Brightness, contrast, saturation, then hue of (N, 3, H, W) floats in [0, 1], each image by its own factors."""
+    weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
+
+    def blend(other, factor):
+        factor = factor.float().view(-1, 1, 1, 1)
+        return (images * factor + other * (1 - factor)).clamp(0, 1)
+
+    images = blend(torch.zeros((), device=images.device), draws["brightness"])
+    images = blend((images * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True), draws["contrast"])
+    images = blend((images * weights).sum(1, keepdim=True), draws["saturation"])
+    turned = [place for place, hue in enumerate(hues) if not math.isclose(hue, 0, abs_tol=1e-6)]
+    for place in turned:
+        images[place] = transform.adjust_hue(images[place], hues[place])
+    return images
