@@ -1,5 +1,7 @@
 # `make run` serves the page, `make test` checks everything; each sets up what it needs in .venv first.
-PYTHON ?= $(shell command -v python3.12 || command -v python3.11 || command -v python3)
+SUITABLE = 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(shell for python in python3.12 python3.11 python3; do \
+	$$python -c $(SUITABLE) >/dev/null 2>&1 && echo $$python && break; done)
 BIN := .venv/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || command -v sudo)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -13,7 +15,7 @@ test: .venv/tests .venv/chromium
 	@$(BIN)/python -m pytest
 
 .venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(or $(PYTHON),false) -c $(SUITABLE) || { echo 'Python 3.11 or newer is needed: make PYTHON=python3.12'; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
 
