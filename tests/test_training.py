@@ -369,6 +369,11 @@ def test_the_papers_recipe_trains_on_sbd_and_validates_on_voc(tmp_path):
     assert record["loss"] == pytest.approx(35 * math.log(21), rel=1e-4) and 0 <= record["miou"] <= 1
 
 
+def test_training_images_are_not_validated_on(camvid):
+    with pytest.raises(TrainingError, match="validation_split: 6 of its images are trained on too"):
+        loop.open_splits(replace(TINY, validation_split="train", validate_every=1), camvid)
+
+
 def test_a_compiled_network_learns_the_same(camvid, monkeypatch):
     """With the backend that only traces, so that no compiler is needed."""
     original = torch.nn.Module.compile

@@ -132,7 +132,14 @@ def open_splits(recipe: Recipe, data: str | Path) -> tuple[SegmentationDataset, 
         return whole.select(held_out, exclude=True), whole.select(held_out)
     if not recipe.validate_every:
         return whole, None
-    return whole, open_dataset(recipe.validation_dataset or recipe.dataset, data, recipe.validation_split)
+    validation = open_dataset(recipe.validation_dataset or recipe.dataset, data, recipe.validation_split)
+    shared = len(set(whole.image_paths) & set(validation.image_paths))
+    if shared:
+        raise TrainingError(
+            f"validation_split: {shared} of its images are trained on too; make a folder for each split, --hold-out "
+            "some sequences, or --validate-every 0"
+        )
+    return whole, validation
 
 
 def build_run(recipe: Recipe, dataset: SegmentationDataset, start_from, accelerator: Accelerator, last: int) -> Run:
