@@ -33,7 +33,7 @@ def option(default, text: str, **extra):
 class Options:
     """Settings of one evaluation run; each field is a flag of the command."""
 
-    dataset: str = option("camvid", "dataset name: camvid, or folder for images/ masks/ classes.txt")
+    dataset: str = option("camvid", "camvid, voc, sbd, cityscapes, or folder for images/ masks/ classes.txt")
     data: str = option("", "folder that holds the dataset (required)", metavar="DIR")
     split: str = option("val", "split to measure")
     revision: str = option("", "commit, branch or tag of a checkpoint on the Hub")
