@@ -42,6 +42,7 @@ except ImportError:
 
 UPLOAD_LIMIT = "20mb"
 KEPT_SECONDS = 3600  # uploads and downloads are deleted after this time
+TABS = ("compare", "leaderboard")
 I18N = gr.I18n(en=texts("en"), pt=texts("pt-BR"), **{"pt-BR": texts("pt-BR")})
 
 
@@ -153,7 +154,7 @@ class Page:
         return self.shown(work, language_of(request))[0], strings["status_stopped"]
 
     def restore(self, request: gr.Request):
-        """The page as the address describes it: photo, checkpoint list, examples, leaderboard, 'How we measure'."""
+        """The page as the address describes it: photo, checkpoints, examples, leaderboard, 'How we measure', tab."""
         language, query = language_of(request), dict(request.query_params)
         example = examples.find(query.get("example", "")) or examples.examples()[0]
         infos = self.infos
@@ -165,6 +166,7 @@ class Page:
             strip_value(example.name, language),
             board,
             evaluation.table.how_we_measure(language),
+            gr.Tabs(selected=tab_of(query)),
         )
 
     def picker(self, selected: list[str], language: str) -> dict:
@@ -187,9 +189,11 @@ class Page:
             selected="compare"
         )
 
-    def row_name(self, event: gr.EventData) -> str:
-        """The checkpoint whose leaderboard row a link asks for."""
-        return event.name
+    def row_key(self, event: gr.EventData) -> str:
+        """The leaderboard row of the checkpoint that a link names, as the table's address writes it."""
+        info = self.infos.get(event.name)
+        row = self.scores.get(info.sha256) if info else None
+        return row_key(self.board["rows"], row) if row else ""
 
     def download(self, work: Comparison | None, request: gr.Request) -> str:
         """The zip of the comparison as a file that is deleted after an hour."""
@@ -226,6 +230,21 @@ class Page:
         return self.board
 
 
+def tab_of(query: dict[str, str]) -> str:
+    """The tab that an address opens: the one it names, else the leaderboard where any of its state is given."""
+    if query.get("tab") in TABS:
+        return query["tab"]
+    return "leaderboard" if any(name.startswith("lb_") for name in query) else "compare"
+
+
+def row_key(rows: list[dict], row: dict) -> str:
+    """'NAME@dataset/split', numbered from the second row of that name on, as the table names its rows."""
+    bases = [f"{one['name']}@{one['dataset']}/{one['split']}" for one in rows]
+    place = next(index for index, one in enumerate(rows) if one is row)
+    number = bases[: place + 1].count(bases[place])
+    return bases[place] if number == 1 else f"{bases[place]}#{number}"
+
+
 def image_scores(work: Comparison) -> dict[str, dict]:
     """Scores of each finished checkpoint on this one image, by name; only where its classes are those of the truth."""
     found, truth = {}, work.truth
@@ -255,12 +274,13 @@ def build(page: Page) -> gr.Blocks:
         with gr.Tabs(selected="compare") as tabs:
             with gr.Tab(I18N("tab_compare"), id="compare"):
                 parts = build_compare_tab(page)
-            with gr.Tab(I18N("tab_leaderboard"), id="leaderboard"):
+            with gr.Tab(I18N("tab_leaderboard"), id="leaderboard") as shown:
                 board = gr.HTML(**evaluation.table.component_files(), apply_default_css=False, elem_id="leaderboard")
                 with gr.Accordion(I18N("how_we_measure"), open=False):
                     measure = gr.Markdown()
         gr.Markdown(I18N("privacy"), elem_id="privacy")
         connect(page, blocks, tabs, board, measure, parts)
+        shown.select(None, js=script("tab_leaderboard"), api_visibility="private", show_progress="hidden")
         gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
         gr.api(page.checkpoints, api_name="checkpoints")
         gr.api(page.leaderboard, api_name="leaderboard")
@@ -298,7 +318,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
                 download = gr.Button(I18N("download"), elem_id="download", size="md")
             iou = gr.HTML(None, **component_files("iou"), apply_default_css=False, elem_id="iou")
             archive = gr.File(visible="hidden")
-            row = gr.Textbox(visible="hidden")  # the checkpoint whose leaderboard row was asked for
+            row = gr.Textbox(visible="hidden")  # key of the leaderboard row that was asked for
     work = gr.State(None, time_to_live=KEPT_SECONDS)
     return SimpleNamespace(**{name: part for name, part in locals().items() if isinstance(part, gr.blocks.Block)})
 
@@ -316,7 +336,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
         "concurrency_limit": 1,
         "api_visibility": "private",
     }
-    page_parts = [part.photo, part.picker, part.strip, board, measure]
+    page_parts = [part.photo, part.picker, part.strip, board, measure, tabs]
     pick = part.strip.pick(page.pick_example, None, [part.photo, part.truth], **private)
     bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
     jump = board.compare(page.compare_from_board, None, [part.picker, tabs], **private)
@@ -329,7 +349,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
         run.then(**address)
     part.stop.click(page.stop, part.work, [part.viewer, part.status], cancels=runs, **private)
     for link in (part.picker.details, part.viewer.leaderboard):
-        named = link(page.row_name, None, part.row, **private)
+        named = link(page.row_key, None, part.row, **private)
         named = named.then(None, part.row, None, js=script("board_row"), **private)
         named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
     zipped = part.download.click(page.download, part.work, part.archive, **private)

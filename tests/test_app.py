@@ -175,14 +175,35 @@ def test_errors_are_in_the_visitors_language(page, language, words):
 
 
 def test_restore_reads_the_address_and_ignores_nonsense(page):
-    photo, picker, strip, board, text = page.restore(
+    photo, picker, strip, board, text, tab = page.restore(
         Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
     )
     assert photo.endswith("0016E5_08121.png") and strip["selected"] == "0016E5_08121"
     assert picker["selected"] == [FOCAL, LADDER[0]] and picker["strings"]["compare"] == "Comparar"
-    assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200
+    assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200 and tab.selected == "compare"
     photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
     assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
+
+
+@pytest.mark.parametrize(
+    ("query", "tab"),
+    [
+        ({"lb_open": "x@camvid/val"}, "leaderboard"),
+        ({"lb_sort": "dice.desc", "checkpoints": FOCAL}, "leaderboard"),
+        ({"tab": "compare", "lb_sort": "dice.desc"}, "compare"),
+        ({"tab": "leaderboard"}, "leaderboard"),
+        ({"tab": "elsewhere", "lb": "1"}, "compare"),
+    ],
+)
+def test_the_address_chooses_the_tab(page, query, tab):
+    assert page.restore(Request(**query))[-1].selected == tab
+
+
+def test_links_name_the_row_as_the_table_does(page):
+    assert page.row_key(Event(name=FOCAL)) == f"{FOCAL}@camvid/val"
+    assert page.row_key(Event(name="unknown")) == ""
+    rows = [{"name": "a", "dataset": "camvid", "split": split} for split in ("val", "test", "val")]
+    assert [app.row_key(rows, row) for row in rows] == ["a@camvid/val", "a@camvid/test", "a@camvid/val#2"]
 
 
 def test_stopping_marks_what_has_not_finished(page):
