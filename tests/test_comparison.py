@@ -11,7 +11,7 @@ import torch
 from page_server import FOCAL, LADDER, make_page, write_checkpoints
 from PIL import Image
 
-from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
+from zoo.comparison import Comparison, Memory, Once, Segmenter, Truth, choose, model_bytes, presets, version
 from zoo.examples import examples
 from zoo.labels import CAMVID
 from zoo.presentation import iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
@@ -62,6 +62,23 @@ def test_the_values_last_used_are_kept_and_errors_are_not():
     with pytest.raises(ZeroDivisionError):
         once.get("d", lambda: 1 / 0)
     assert "d" not in once and once.get("d", lambda: 4) == 4
+    assert len(once.entries) == 2
+
+
+def test_models_are_kept_under_a_budget_of_bytes_and_one_always_stays(page):
+    def load(info):
+        weights[info.variant] = torch.nn.Linear(sizes[info.variant], 1, bias=False)  # 4 bytes per weight
+        return weights[info.variant]
+
+    weights, sizes = {}, {"fcn32s": 100, "fcn16s": 150, "fcn8s": 1000}
+    segmenter = Segmenter(load, memory=Memory(model_bytes=1000))
+    infos = {page.infos[name].variant: page.infos[name] for name in LADDER}
+    held = []
+    for variant in ("fcn32s", "fcn16s", "fcn32s", "fcn8s", "fcn16s"):
+        segmenter.model(infos[variant])
+        held.append({name for name, info in infos.items() if version(info) in segmenter.models})
+    assert held == [{"fcn32s"}, {"fcn32s", "fcn16s"}, {"fcn32s", "fcn16s"}, {"fcn8s"}, {"fcn16s"}]
+    assert model_bytes(torch.nn.BatchNorm1d(3)) == 4 * 3 * 4 + 8  # two parameters, two buffers, a 64-bit counter
 
 
 def test_equal_work_is_done_once(page):

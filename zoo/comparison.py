@@ -28,23 +28,51 @@ VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
 logger = logging.getLogger("zoo")
 
 
-class Once:
-    """The `size` values last used; a value that several threads want at once is made by one of them."""
+@dataclass(frozen=True)
+class Memory:
+    """How much work is kept: bytes of models, number of results, number of ladders of rungs."""
 
-    def __init__(self, size: int):
-        self.size, self.lock, self.entries = size, threading.Lock(), OrderedDict()
+    model_bytes: int = 1_500_000_000
+    results: int = 64
+    ladders: int = 8
+
+
+class Once:
+    """The values last used whose weights add up to at most `budget`, the last one whatever it weighs.
+
+    Without `weigh` every value weighs 1. A value that several threads want at once is made by one of them.
+    """
+
+    def __init__(self, budget: int, weigh: Callable = lambda value: 1):
+        self.budget, self.weigh, self.lock, self.entries = budget, weigh, threading.Lock(), OrderedDict()
 
     def get(self, key: Hashable, make: Callable):
         """The value for `key`, made by `make()` if it is not at hand; an error is raised and not remembered."""
         with self.lock:
             entry = self.entries.setdefault(key, {"lock": threading.Lock()})
-            self.entries.move_to_end(key)
-            while len(self.entries) > self.size:
-                self.entries.popitem(last=False)
         with entry["lock"]:
-            if "value" not in entry:
-                entry["value"] = make()
+            try:
+                if "value" not in entry:
+                    value = make()
+                    entry.update(value=value, weight=self.weigh(value))
+            finally:
+                with self.lock:
+                    self.settle(key, entry)
             return entry["value"]
+
+    def settle(self, key: Hashable, entry: dict):
+        """Put a made value last and drop the first ones that exceed the budget; forget one that was not made."""
+        if "value" in entry:
+            self.entries[key] = entry
+            self.entries.move_to_end(key)
+        elif self.entries.get(key) is entry:
+            del self.entries[key]
+        made = [other for other, held in self.entries.items() if "value" in held]
+        total = sum(self.entries[other]["weight"] for other in made)
+        for other in made[:-1]:
+            if total <= self.budget:
+                break
+            total -= self.entries.pop(other)["weight"]
 
     def __contains__(self, key: Hashable) -> bool:
         with self.lock:
@@ -68,17 +96,21 @@ class Result:
         return np.bincount(self.mask.ravel(), minlength=len(self.info.labels.classes)).tolist()
 
 
+def model_bytes(model: torch.nn.Module) -> int:
+    """Bytes that the parameters and buffers of a model take in memory."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))
+
+
 class Segmenter:
-    """Runs checkpoints on photos and keeps the `models` models and `results` results last used.
+    """Runs checkpoints on photos and keeps the models and results last used, as many as `memory` allows.
 
     `load` turns a CheckpointInfo into a model in eval mode; `run` is `zoo.segment.segment` or a wrapper of it.
     """
 
-    def __init__(
-        self, load: Callable[[CheckpointInfo], FCN], run: Callable = segment, models: int = 4, results: int = 64
-    ):
+    def __init__(self, load: Callable[[CheckpointInfo], FCN], run: Callable = segment, memory: Memory | None = None):
+        memory = memory or Memory()
         self.load, self.run = load, run
-        self.models, self.results = Once(models), Once(results)
+        self.models, self.results = Once(memory.model_bytes, model_bytes), Once(memory.results)
 
     def model(self, info: CheckpointInfo) -> FCN:
         """The model of a checkpoint, weights laid out channels-last."""
