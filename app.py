@@ -4,6 +4,7 @@ Run `python app.py`. GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (or PORT) choose the
 events and the names of the API; what they do is in `zoo` and `evaluation`.
 """
 
+import logging
 import os
 import threading
 import time
@@ -27,9 +28,22 @@ from zoo import examples
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
+from zoo.labels import LabelSet
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
-from zoo.presentation import describe, iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.page.address import row_key, tab_of
+from zoo.presentation import (
+    describe,
+    inside_choices,
+    inside_value,
+    iou_value,
+    picker_value,
+    strip_value,
+    summary,
+    viewer_value,
+    zip_bytes,
+)
 from zoo.segment import ImageError, decode_image, segment
+from zoo.stages import stages
 from zoo.truth import decode_truth
 
 try:  # present on Hugging Face Spaces with ZeroGPU; anywhere else the processor of this machine does the work
@@ -40,9 +54,10 @@ except ImportError:
         return function
 
 
+logger = logging.getLogger("zoo")
+
 UPLOAD_LIMIT = "20mb"
 KEPT_SECONDS = 3600  # uploads and downloads are deleted after this time
-TABS = ("compare", "leaderboard")
 I18N = gr.I18n(en=texts("en"), pt=texts("pt-BR"), **{"pt-BR": texts("pt-BR")})
 
 
@@ -50,6 +65,12 @@ I18N = gr.I18n(en=texts("en"), pt=texts("pt-BR"), **{"pt-BR": texts("pt-BR")})
 def run(model, image):
     """`zoo.segment.segment` on the accelerator, if this process may use one."""
     return segment(model.to("cuda" if torch.cuda.is_available() else "cpu"), image)
+
+
+@on_gpu
+def climb(model, image):
+    """`zoo.stages.stages` where `run` works."""
+    return stages(model.to("cuda" if torch.cuda.is_available() else "cpu"), image)
 
 
 def language_of(request: gr.Request | None) -> str:
@@ -83,7 +104,7 @@ class Page:
     def __init__(self, catalog: Catalog, board: dict):
         self.catalog, self.board = catalog, board
         self.scores = {row["sha256"]: row for row in reversed(board["rows"])}  # of several rows, the first
-        self.segmenter = Segmenter(lambda info: catalog.load(name_of(info)), run)
+        self.segmenter = Segmenter(lambda info: catalog.load(name_of(info)), run, climb)
 
     @property
     def infos(self) -> dict[str, CheckpointInfo]:
@@ -152,6 +173,28 @@ class Page:
             return gr.skip(), strings["status_stopped"]
         work.stop(strings["status_stopped"])
         return self.shown(work, language_of(request))[0], strings["status_stopped"]
+
+    def inside(self, work: Comparison | None, name: str | None, opened: bool, request: gr.Request):
+        """Choice of checkpoint and viewer of 'Inside the network'; the score maps are made only while it is open."""
+        if work is None:
+            return gr.skip(), None
+        infos = {name_of(info): info for info in work.infos}
+        name = name if name in infos else list(infos)[-1]
+        choice = gr.Dropdown(choices=inside_choices(work), value=name)
+        if not opened:
+            return choice, None
+        try:
+            rungs = self.segmenter.rungs(infos[name], work.decoded.image)
+        except Exception as error:  # the checkpoint's own panel above says the same; the log holds the rest
+            logger.exception("inside of checkpoint %s failed", name)
+            raise refuse(str(error), language_of(request)) from None
+        scores = {rung.name: mask_scores(rung.mask, infos[name].labels, work.truth) for rung in rungs}
+        mious = {rung: score["miou"] for rung, score in scores.items() if score}
+        return choice, inside_value(work, infos[name], rungs, mious, language_of(request))
+
+    def open_inside(self, work: Comparison | None, name: str | None, request: gr.Request):
+        """`inside` once it has been opened, and that it is open."""
+        return True, *self.inside(work, name, True, request)
 
     def restore(self, request: gr.Request):
         """The page as the address describes it: photo, checkpoints, examples, leaderboard, 'How we measure', tab."""
@@ -230,30 +273,19 @@ class Page:
         return self.board
 
 
-def tab_of(query: dict[str, str]) -> str:
-    """The tab that an address opens: the one it names, else the leaderboard where any of its state is given."""
-    if query.get("tab") in TABS:
-        return query["tab"]
-    return "leaderboard" if any(name.startswith("lb_") for name in query) else "compare"
-
-
-def row_key(rows: list[dict], row: dict) -> str:
-    """'NAME@dataset/split', numbered from the second row of that name on, as the table names its rows."""
-    bases = [f"{one['name']}@{one['dataset']}/{one['split']}" for one in rows]
-    place = next(index for index, one in enumerate(rows) if one is row)
-    number = bases[: place + 1].count(bases[place])
-    return bases[place] if number == 1 else f"{bases[place]}#{number}"
-
-
 def image_scores(work: Comparison) -> dict[str, dict]:
     """Scores of each finished checkpoint on this one image, by name; only where its classes are those of the truth."""
-    found, truth = {}, work.truth
-    for name, result in work.results.items():
-        if truth and result.info.labels.classes == truth.labels.classes:
-            masks = (torch.from_numpy(mask).long() for mask in (result.mask, truth.mask))
-            matrix = metrics.confusion_matrix(*masks, len(truth.labels.classes), truth.labels.void)
-            found[name] = metrics.scores(matrix, truth.labels.classes).to_dict()
-    return found
+    found = {name: mask_scores(result.mask, result.info.labels, work.truth) for name, result in work.results.items()}
+    return {name: score for name, score in found.items() if score}
+
+
+def mask_scores(mask, labels: LabelSet, truth: Truth | None) -> dict | None:
+    """Scores of a mask (H, W) against the truth; None without one, or where it has other classes."""
+    if truth is None or labels.classes != truth.labels.classes:
+        return None
+    masks = (torch.from_numpy(one).long() for one in (mask, truth.mask))
+    matrix = metrics.confusion_matrix(*masks, len(labels.classes), truth.labels.void)
+    return metrics.scores(matrix, labels.classes).to_dict()
 
 
 def facts(work: Comparison) -> dict:
@@ -317,9 +349,14 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
             with gr.Row(elem_id="after"):
                 download = gr.Button(I18N("download"), elem_id="download", size="md")
             iou = gr.HTML(None, **component_files("iou"), apply_default_css=False, elem_id="iou")
+            with gr.Accordion(I18N("inside"), open=False, elem_id="inside") as fold:
+                gr.Markdown(I18N("inside_help"), elem_id="inside-help")
+                whose = gr.Dropdown(label=I18N("inside_whose"), elem_id="inside-whose")
+                inside = gr.HTML(None, **zoo.viewer.component_files(), apply_default_css=False, elem_id="inside-viewer")
             archive = gr.File(visible="hidden")
             row = gr.Textbox(visible="hidden")  # key of the leaderboard row that was asked for
     work = gr.State(None, time_to_live=KEPT_SECONDS)
+    opened = gr.State(False)
     return SimpleNamespace(**{name: part for name, part in locals().items() if isinstance(part, gr.blocks.Block)})
 
 
@@ -347,6 +384,13 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
     address = {"fn": None, "inputs": [part.strip, part.picker], "js": script("address"), **private}
     for run in runs[1:]:
         run.then(**address)
+    climb = {"concurrency_id": "inference", "api_visibility": "private", "show_progress_on": part.inside}
+    look = {"fn": page.inside, "inputs": [part.work, part.whose, part.opened], "outputs": [part.whose, part.inside]}
+    for run in runs:
+        run.then(**look | climb)
+    part.whose.input(**look | climb)
+    part.fold.expand(page.open_inside, [part.work, part.whose], [part.opened, part.whose, part.inside], **climb)
+    part.fold.collapse(lambda: False, None, part.opened, **private)
     part.stop.click(page.stop, part.work, [part.viewer, part.status], cancels=runs, **private)
     for link in (part.picker.details, part.viewer.leaderboard):
         named = link(page.row_key, None, part.row, **private)

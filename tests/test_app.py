@@ -17,9 +17,11 @@ from PIL import Image
 import app
 from evaluation.metrics import LabelRangeError
 from zoo.examples import examples
+from zoo.page.address import row_key
 from zoo.segment import segment
 
 pytestmark = GRADIO_WARNINGS
+RUNGS = ["score 32", "score 16", "fused 16", "score 8", "fused 8", "output"]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,30 @@ def test_image_scores_agree_with_counting_by_hand(page):
         assert app.image_scores(work)[LADDER[2]]["class_iou"][name] == expected
 
 
+def test_inside_the_network_is_computed_only_when_opened_and_once(page):
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    calls, climb = [], page.segmenter.climb
+    page.segmenter.climb = lambda *arguments: calls.append(arguments) or climb(*arguments)
+    try:
+        choice, value = page.inside(work, None, False, Request())
+        assert value is None and not calls
+        assert choice.value == LADDER[2] and [name for _, name in choice.choices] == LADDER
+        opened, _, value = page.open_inside(work, LADDER[2], Request("pt-BR"))
+        assert opened and len(calls) == 1 and page.inside(work, LADDER[2], True, Request("pt-BR"))[1] == value
+        assert len(calls) == 1
+    finally:
+        page.segmenter.climb = climb
+    assert [panel["name"] for panel in value["panels"]] == RUNGS
+    assert value["panels"][2]["title"] == "Soma 16" and "passo 32" in value["panels"][2]["subtitle"]
+    assert value["truth"] and value["panels"][-1]["miou"] == app.image_scores(work)[LADDER[2]]["miou"]
+    rung = page.segmenter.rungs(page.infos[LADDER[2]], work.decoded.image)[0]
+    assert rung.mask.shape == (360, 480) and (rung.mask[:32, :32] == rung.mask[0, 0]).all()
+
+
+def test_inside_of_nothing_is_empty(page):
+    assert page.inside(None, None, True, Request())[1] is None
+
+
 def test_uploaded_labels_replace_those_of_the_example(page, tmp_path):
     path = tmp_path / "labels.png"
     Image.new("L", (480, 360), 3).save(path)
@@ -203,7 +229,7 @@ def test_links_name_the_row_as_the_table_does(page):
     assert page.row_key(Event(name=FOCAL)) == f"{FOCAL}@camvid/val"
     assert page.row_key(Event(name="unknown")) == ""
     rows = [{"name": "a", "dataset": "camvid", "split": split} for split in ("val", "test", "val")]
-    assert [app.row_key(rows, row) for row in rows] == ["a@camvid/val", "a@camvid/test", "a@camvid/val#2"]
+    assert [row_key(rows, row) for row in rows] == ["a@camvid/val", "a@camvid/test", "a@camvid/val#2"]
 
 
 def test_stopping_marks_what_has_not_finished(page):

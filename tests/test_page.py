@@ -24,8 +24,8 @@ expect.set_options(timeout=PATIENCE)
 DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 # The colour at the middle of every photo pixel of one panel, as the browser shows it in the mode "Mask".
-READ_CANVAS = """([title, width, height]) => {
-  const cards = [...document.querySelectorAll("#viewer .card")];
+READ_CANVAS = """([title, width, height, viewer]) => {
+  const cards = [...document.querySelectorAll(`${viewer} .card`)];
   const canvas = cards.find((card) => card.textContent.includes(title)).querySelector("canvas.picture");
   const scale = Math.min(canvas.width / width, canvas.height / height);
   const left = (canvas.width - width * scale) / 2, top = (canvas.height - height * scale) / 2;
@@ -88,10 +88,10 @@ def wait_for_masks(tab, count=3):
     )
 
 
-def read_mask(tab, title, labels, size) -> np.ndarray:
+def read_mask(tab, title, labels, size, viewer="#viewer") -> np.ndarray:
     """The (H, W) mask of class ids that a panel shows; tells colours apart by the palette."""
     width, height = size
-    colours = np.array(tab.evaluate(READ_CANVAS, [title, width, height])).reshape(height, width)
+    colours = np.array(tab.evaluate(READ_CANVAS, [title, width, height, viewer])).reshape(height, width)
     mask = np.full((height, width), 255, np.uint8)
     for index, (red, green, blue) in enumerate(labels.palette):
         mask[colours == (red << 16 | green << 8 | blue)] = index
@@ -225,6 +225,25 @@ def test_leaderboard_sorts_by_keyboard_and_links_both_ways(visit):
     tab.wait_for_url("**tab=compare**")
     tab.reload()
     wait_for_masks(tab, 2)
+
+
+def test_inside_the_network(visit, server):
+    page, _ = server
+    tab = visit()
+    tab.get_by_role("button", name="Inside the network").click()
+    expect(tab.locator("#inside-viewer .card")).to_have_count(7)  # six rungs and the ground truth
+    expect(tab.locator("#inside-viewer .card").nth(5)).to_have_attribute("data-status", "done")
+    tab.locator("#inside").evaluate("fold => fold.scrollIntoView()")
+    picture(tab, "inside")
+    tab.locator("#inside-viewer [data-mode=mask]").click()
+    with Image.open(examples()[0].photo) as photo:
+        rung = page.segmenter.rungs(page.infos[LADDER[2]], photo.convert("RGB"))[2]
+    shown = read_mask(tab, "Fused 16", page.infos[LADDER[2]].labels, (480, 360), "#inside-viewer")
+    assert np.array_equal(shown, rung.mask)
+    tab.locator("#inside-whose input").click()
+    tab.get_by_role("option", name="FCN-32s").click()
+    expect(tab.locator("#inside-viewer .card")).to_have_count(3)
+    assert serious_findings(tab) == []
 
 
 def test_portuguese_dark_page(visit):

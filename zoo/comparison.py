@@ -21,6 +21,7 @@ from zoo.fcn import FCN
 from zoo.labels import LabelSet
 from zoo.page import Message
 from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
+from zoo.stages import Stage, stages
 
 MAXIMUM_PANELS = 9
 VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
@@ -101,16 +102,36 @@ def model_bytes(model: torch.nn.Module) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))
 
 
+@dataclass(frozen=True)
+class Rung:
+    """One score map inside a checkpoint, ready for the page: its name, stride, mask (H, W) uint8, and PNGs."""
+
+    name: str
+    stride: int
+    mask: np.ndarray
+    mask_png: bytes
+    confidence_png: bytes
+    mean_confidence: float
+
+
 class Segmenter:
     """Runs checkpoints on photos and keeps the models and results last used, as many as `memory` allows.
 
-    `load` turns a CheckpointInfo into a model in eval mode; `run` is `zoo.segment.segment` or a wrapper of it.
+    `load` turns a CheckpointInfo into a model in eval mode; `run` and `climb` are `zoo.segment.segment` and
+    `zoo.stages.stages` or wrappers of them.
     """
 
-    def __init__(self, load: Callable[[CheckpointInfo], FCN], run: Callable = segment, memory: Memory | None = None):
+    def __init__(
+        self,
+        load: Callable[[CheckpointInfo], FCN],
+        run: Callable = segment,
+        climb: Callable = stages,
+        memory: Memory | None = None,
+    ):
         memory = memory or Memory()
-        self.load, self.run = load, run
-        self.models, self.results = Once(memory.model_bytes, model_bytes), Once(memory.results)
+        self.load, self.run, self.climb = load, run, climb
+        self.models = Once(memory.model_bytes, model_bytes)
+        self.results, self.ladders = Once(memory.results), Once(memory.ladders)
 
     def model(self, info: CheckpointInfo) -> FCN:
         """The model of a checkpoint, weights laid out channels-last."""
@@ -118,8 +139,15 @@ class Segmenter:
 
     def segment(self, info: CheckpointInfo, image: Image.Image) -> Result:
         """The result of a checkpoint on an RGB image; equal weights and equal pixels are computed once."""
-        key = (*version(info), image.size, hashlib.sha256(image.tobytes()).hexdigest())
-        return self.results.get(key, lambda: self.make_result(info, self.run(self.model(info), image)))
+        return self.results.get(
+            work_key(info, image), lambda: self.make_result(info, self.run(self.model(info), image))
+        )
+
+    def rungs(self, info: CheckpointInfo, image: Image.Image) -> list[Rung]:
+        """The score maps inside a checkpoint for an RGB image, in the network's order; kept as results are."""
+        return self.ladders.get(
+            work_key(info, image), lambda: [make_rung(info, stage) for stage in self.climb(self.model(info), image)]
+        )
 
     def make_result(self, info: CheckpointInfo, segmentation: Segmentation) -> Result:
         """Encode a segmentation once, for every visitor who asks for it."""
@@ -131,6 +159,12 @@ class Segmenter:
             float(segmentation.confidence.mean()),
             segmentation.milliseconds,
         )
+
+
+def make_rung(info: CheckpointInfo, stage: Stage) -> Rung:
+    """Encode one score map once, for every visitor who asks for it."""
+    mask_png, confidence_png = encode_mask(stage.mask, info.labels), encode_confidence(stage.confidence)
+    return Rung(stage.name, stage.stride, stage.mask, mask_png, confidence_png, float(stage.confidence.mean()))
 
 
 @dataclass(frozen=True)
@@ -172,6 +206,11 @@ class Comparison:
 def version(info: CheckpointInfo) -> tuple[str, str | None, str]:
     """What tells a checkpoint from every other: name, revision and weights."""
     return name_of(info), info.revision, info.sha256
+
+
+def work_key(info: CheckpointInfo, image: Image.Image) -> tuple:
+    """What equal work shares: the same weights and the same pixels."""
+    return *version(info), image.size, hashlib.sha256(image.tobytes()).hexdigest()
 
 
 def choose(infos: dict[str, CheckpointInfo], names: list[str] | None) -> list[CheckpointInfo]:

@@ -8,11 +8,12 @@ import io
 import json
 import zipfile
 
+import numpy as np
 from PIL import Image
 
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.comparison import MAXIMUM_PANELS, VARIANTS, Comparison, Result, presets
+from zoo.comparison import MAXIMUM_PANELS, VARIANTS, Comparison, Result, Rung, presets
 from zoo.examples import examples
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
@@ -55,22 +56,59 @@ def photo_url(image: Image.Image) -> str:
 
 def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str) -> dict:
     """The value of the viewer; `scores` gives 'miou' and 'miou_interval' by weights sha256, if known."""
-    image, truth = comparison.decoded.image, comparison.truth
-    photo = {"src": photo_url(image), "width": image.width, "height": image.height, "name": comparison.name}
-    truth_value = truth and {
-        "mask": data_url(encode_mask(truth.mask, truth.labels)),
-        "labels": labels_value(truth.labels),
-    }
     waiting = [info for info in comparison.infos if name_of(info) not in comparison.results | comparison.errors]
-    return {
-        "photo": photo,
-        "truth": truth_value,
+    return scene_value(comparison, language) | {
         "panels": [panel_value(comparison, info, info in waiting[:1], scores) for info in comparison.infos],
         "notes": [translate(note, language) for note in comparison.decoded.notes],
-        "strings": viewer_texts(language),
-        "locale": language,
         "leaderboard_links": True,
     }
+
+
+def scene_value(comparison: Comparison, language: str) -> dict:
+    """What every viewer of a comparison shows besides its panels: photo, ground truth if known, strings."""
+    image, truth = comparison.decoded.image, comparison.truth
+    return {
+        "photo": {"src": photo_url(image), "width": image.width, "height": image.height, "name": comparison.name},
+        "truth": truth
+        and {"mask": data_url(encode_mask(truth.mask, truth.labels)), "labels": labels_value(truth.labels)},
+        "panels": [],
+        "notes": [],
+        "strings": viewer_texts(language),
+        "locale": language,
+    }
+
+
+def inside_value(
+    comparison: Comparison, info: CheckpointInfo, rungs: list[Rung], mious: dict[str, float | None], language: str
+) -> dict:
+    """The value of the viewer that shows the score maps inside one checkpoint; `mious` on this image, by rung."""
+    strings, labels = texts(language), labels_value(info.labels)
+    panels = []
+    for rung in rungs:
+        kind = rung.name.split()[0]
+        explanation = "inside_first" if rung is rungs[0] else f"inside_{kind}"
+        counts = np.bincount(rung.mask.ravel(), minlength=len(info.labels.classes))
+        panels.append(
+            {
+                "name": rung.name,
+                "title": strings[f"inside_{kind}_title"].format(stride=rung.stride),
+                "subtitle": strings[explanation].format(stride=rung.stride, coarser=2 * rung.stride),
+                "status": "done",
+                "message": "",
+                "labels": labels,
+                "mask": data_url(rung.mask_png),
+                "confidence": data_url(rung.confidence_png),
+                "mean_confidence": rung.mean_confidence,
+                "shares": [int(count) / rung.mask.size for count in counts],
+                "miou": mious.get(rung.name),
+            }
+        )
+    return scene_value(comparison, language) | {"panels": panels}
+
+
+def inside_choices(comparison: Comparison) -> list[tuple[str, str]]:
+    """(shown text, name) of each checkpoint compared, for the choice of whose inside is shown."""
+    return [(f"{title(info)} · {subtitle(info)}", name_of(info)) for info in comparison.infos]
 
 
 def panel_value(comparison: Comparison, info: CheckpointInfo, running: bool, scores: dict[str, dict]) -> dict:
