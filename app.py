@@ -19,32 +19,22 @@ import gradio as gr
 import torch
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
-from PIL import Image
 
 import evaluation.table
 import zoo.viewer
 from evaluation import leaderboard, metrics
 from zoo import examples
+from zoo.additions import bring_in, keep_added, may_add
 from zoo.catalog import Catalog, name_of
-from zoo.checkpoint import CheckpointInfo
-from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
+from zoo.checkpoint import CheckpointError
+from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth
 from zoo.labels import LabelSet
+from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.page.address import row_key, tab_of
-from zoo.presentation import (
-    describe,
-    inside_choices,
-    inside_value,
-    iou_value,
-    picker_value,
-    strip_value,
-    summary,
-    viewer_value,
-    zip_bytes,
-)
-from zoo.segment import ImageError, decode_image, segment
+from zoo.presentation import inside_choices, inside_value, iou_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.segment import ImageError, segment
 from zoo.stages import stages
-from zoo.truth import decode_truth
 
 try:  # present on Hugging Face Spaces with ZeroGPU; anywhere else the processor of this machine does the work
     from spaces import GPU as on_gpu
@@ -98,51 +88,17 @@ def uploaded_path(payload) -> str | None:
     return path
 
 
-class Page:
-    """The checkpoints on offer, their scores, and what happens on an event of the page or a call of the API."""
+class Page(Offer):
+    """What happens on an event of the page or a call of the API."""
 
     def __init__(self, catalog: Catalog, board: dict):
-        self.catalog, self.board = catalog, board
-        self.scores = {row["sha256"]: row for row in reversed(board["rows"])}  # of several rows, the first
-        self.segmenter = Segmenter(lambda info: catalog.load(name_of(info)), run, climb)
+        super().__init__(catalog, board, run, climb)
 
-    @property
-    def infos(self) -> dict[str, CheckpointInfo]:
-        """The checkpoints on offer at this moment, by the name that the catalog gives them."""
-        return {name_of(info): info for info in self.catalog.snapshot().checkpoints}
-
-    def default_names(self) -> list[str]:
-        """The checkpoints ticked at first: the ladder, or the first one there is."""
-        infos = self.infos
-        return presets(list(infos.values()), self.scores).get("ladder") or list(infos)[:1]
-
-    def warm_up(self):
-        """Load the first checkpoints and segment the first example, so that the first visitor need not wait.
-
-        The first pass of a model on an image size is slow and its time says little; the one that is kept comes after.
-        """
-        with Image.open(examples.examples()[0].photo) as photo:
-            for info in choose(self.infos, self.default_names()):
-                segment(self.segmenter.model(info), photo)
-                self.segmenter.segment(info, photo)
-
-    def prepare(self, path: str | None, names: list[str], truth_path: str | None = None) -> Comparison:
-        """Decode the photo and its ground truth, if any; raises ImageError for input that cannot be used."""
-        decoded = decode_image(path)
-        infos = choose(self.infos, names)
-        example = examples.match(Path(path).read_bytes())
-        truth = None
-        if truth_path:
-            truth = Truth(decode_truth(truth_path, infos[0].labels, decoded), infos[0].labels)
-        elif example:
-            truth = Truth(decode_truth(example.truth, example.labels, decoded), example.labels)
-        return Comparison(example.name if example else Path(path).stem, decoded, infos, truth)
-
-    def compare(self, path, picker, truth_path, request: gr.Request):
+    def compare(self, path, picker, truth_path, added, request: gr.Request):
         """Segment the photo with every ticked checkpoint; yields viewer, IoU table, comparison and status each time."""
         language = language_of(request)
         try:
-            work = self.prepare(path, picker["selected"], truth_path)
+            work = self.prepare(path, picker["selected"], truth_path, added)
         except ImageError as error:
             raise refuse(error.args[0], language) from None
         begin = time.perf_counter()
@@ -150,10 +106,10 @@ class Page:
         for _ in work.advance(self.segmenter):
             yield self.shown(work, language, time.perf_counter() - begin)
 
-    def compare_if_any(self, path, picker, truth_path, request: gr.Request):
+    def compare_if_any(self, path, picker, truth_path, added, request: gr.Request):
         """`compare`, or nothing when the visitor has removed the photo."""
         if path:
-            yield from self.compare(path, picker, truth_path, request)
+            yield from self.compare(path, picker, truth_path, added, request)
         else:
             yield gr.skip()
 
@@ -212,9 +168,32 @@ class Page:
             gr.Tabs(selected=tab_of(query)),
         )
 
-    def picker(self, selected: list[str], language: str) -> dict:
-        """The value of the checkpoint list."""
-        return picker_value(list(self.infos.values()), self.scores, selected, language)
+    def relist(self, picker: dict, added: dict, request: gr.Request):
+        """The checkpoint list with what the Hub has answered since, ticks unchanged, and the note on the Hub."""
+        language = language_of(request)
+        return self.picker(picker["selected"], language, added), self.note(language)
+
+    def ask_hub(self, request: gr.Request) -> str:
+        """Ask the Hub for its list anew; gives the note that says so."""
+        self.catalog.refresh(force=True)
+        return self.note(language_of(request))
+
+    def await_hub(self):
+        """Until the Hub has answered, or as long as its settings let it try; the page is in use meanwhile."""
+        self.catalog.refresh(wait=self.catalog.settings.list_seconds)
+
+    def add(self, text: str, picker: dict, added: dict, request: gr.Request):
+        """Bring in a repository for this visitor alone; yields text box, progress, checkpoint list and additions."""
+        language = language_of(request)
+        try:
+            for step, info in bring_in(self.catalog, text, language):  # noqa: B007 - the last one counts
+                yield text, step, gr.skip(), gr.skip()
+        except CheckpointError as error:
+            yield text, "", gr.skip(), gr.skip()
+            raise refuse(error.args[0], language) from None
+        added = keep_added(added, info)
+        selected = [*picker["selected"], name_of(info)][:MAXIMUM_PANELS]
+        yield "", step, self.picker(selected, language, added), added
 
     def pick_example(self, event: gr.EventData):
         """The photo of the example that was clicked; its ground truth replaces an uploaded one."""
@@ -225,12 +204,9 @@ class Page:
         """No example is picked once the visitor brings an image."""
         return strip | {"selected": None}
 
-    def compare_from_board(self, request: gr.Request, event: gr.EventData):
+    def compare_from_board(self, added: dict, request: gr.Request, event: gr.EventData):
         """Tick the leaderboard's checkpoints and go to the comparison."""
-        infos = self.infos
-        return self.picker([name for name in event.checkpoints if name in infos], language_of(request)), gr.Tabs(
-            selected="compare"
-        )
+        return self.picker(event.checkpoints, language_of(request), added), gr.Tabs(selected="compare")
 
     def row_key(self, event: gr.EventData) -> str:
         """The leaderboard row of the checkpoint that a link names, as the table's address writes it."""
@@ -263,14 +239,6 @@ class Page:
             pass
         files = [cached_file(result.mask_png, f"{name}.png") for name, result in work.results.items()]
         return [gr.FileData(path=path, orig_name=Path(path).name) for path in files], facts(work)
-
-    def checkpoints(self) -> list[dict]:
-        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, mIoU."""
-        return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
-
-    def leaderboard(self) -> dict:
-        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
-        return self.board
 
 
 def image_scores(work: Comparison) -> dict[str, dict]:
@@ -336,6 +304,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
             photo.preprocess = uploaded_path
             strip = gr.HTML(None, **component_files("examples"), apply_default_css=False, elem_id="examples")
             picker = gr.HTML(None, **component_files("picker"), apply_default_css=False, elem_id="picker")
+            add, repository, adding, refresh, note = build_hub(page)
             with gr.Row(elem_id="actions"):
                 go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
                 stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
@@ -356,8 +325,36 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
             archive = gr.File(visible="hidden")
             row = gr.Textbox(visible="hidden")  # key of the leaderboard row that was asked for
     work = gr.State(None, time_to_live=KEPT_SECONDS)
-    opened = gr.State(False)
+    opened, added = gr.State(False), gr.State({})
     return SimpleNamespace(**{name: part for name, part in locals().items() if isinstance(part, gr.blocks.Block)})
+
+
+def build_hub(page: Page) -> tuple:
+    """The accordion of the Hub: text box with its button and progress, refresh button, note. Hidden without a use."""
+    listing, adding = page.catalog.settings.lists_hub, may_add(page.catalog)
+    with gr.Accordion(I18N("hub"), open=False, visible=listing or adding, elem_id="hub"):
+        with gr.Column(visible=adding):
+            gr.Markdown(I18N("hub_help"), elem_id="hub-help")
+            name = gr.Textbox(label=I18N("hub_name"), placeholder="OWNER/NAME", max_lines=1, elem_id="hub-name")
+            add = gr.Button(I18N("hub_add"), size="md", elem_id="hub-add")
+            progress = gr.Markdown("", elem_id="hub-progress")
+        with gr.Column(visible=listing):
+            note = gr.Markdown("", elem_id="hub-note")
+            refresh = gr.Button(I18N("hub_refresh"), size="md", elem_id="hub-refresh")
+    return add, name, progress, refresh, note
+
+
+def connect_hub(page: Page, part: SimpleNamespace, restore):
+    """Tie the Hub's events: its checkpoints come after the page, and are asked for again on demand."""
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    relist = {"fn": page.relist, "inputs": [part.picker, part.added], "outputs": [part.picker, part.note], **private}
+    if page.catalog.settings.lists_hub:
+        asked = part.refresh.click(page.ask_hub, None, part.note, **private)
+        for event in (restore, asked):
+            event.then(page.await_hub, concurrency_limit=None, **private).then(**relist)
+    inputs = [part.repository, part.picker, part.added]
+    outputs = [part.repository, part.adding, part.picker, part.added]
+    gr.on([part.add.click, part.repository.submit], page.add, inputs, outputs, concurrency_limit=4, **private)
 
 
 def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNamespace):
@@ -365,7 +362,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
     private = {"api_visibility": "private", "show_progress": "hidden"}
     work = {
         "fn": page.compare,
-        "inputs": [part.photo, part.picker, part.truth],
+        "inputs": [part.photo, part.picker, part.truth, part.added],
         "outputs": [part.viewer, part.iou, part.work, part.status],
         "show_progress": "minimal",
         "show_progress_on": part.status,
@@ -376,7 +373,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
     page_parts = [part.photo, part.picker, part.strip, board, measure, tabs]
     pick = part.strip.pick(page.pick_example, None, [part.photo, part.truth], **private)
     bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
-    jump = board.compare(page.compare_from_board, None, [part.picker, tabs], **private)
+    jump = board.compare(page.compare_from_board, part.added, [part.picker, tabs], **private)
     restore = blocks.load(page.restore, None, page_parts, **private)
     runs = [event.then(**work) for event in (restore, pick, jump)]
     runs.append(bring.then(**work | {"fn": page.compare_if_any}))
@@ -396,6 +393,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
         named = link(page.row_key, None, part.row, **private)
         named = named.then(None, part.row, None, js=script("board_row"), **private)
         named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
+    connect_hub(page, part, restore)
     zipped = part.download.click(page.download, part.work, part.archive, **private)
     zipped.success(None, part.archive, None, js=script("download"), **private)
 

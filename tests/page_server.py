@@ -78,9 +78,9 @@ def board(infos) -> dict:
     return {"rows": [row | {"rank": rank} for rank, row in enumerate(rows, 1)], "pairs": {}, "published": []}
 
 
-def make_page(root: Path) -> app.Page:
-    """The page's functions over the checkpoints in `root`."""
-    catalog = Catalog(HubSettings(), root=root)
+def make_page(root: Path, settings: HubSettings | None = None) -> app.Page:
+    """The page's functions over the checkpoints in `root`, and those of the Hub that `settings` name."""
+    catalog = Catalog(settings or HubSettings(), root=root)
     return app.Page(catalog, board(catalog.snapshot().checkpoints))
 
 

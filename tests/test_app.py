@@ -11,14 +11,18 @@ import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from hub_client import save_checkpoint
+from hub_server import HubServer
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 
 import app
 from evaluation.metrics import LabelRangeError
+from zoo.catalog import Catalog
 from zoo.examples import examples
 from zoo.page.address import row_key
 from zoo.segment import segment
+from zoo.settings import HubSettings
 
 pytestmark = GRADIO_WARNINGS
 RUNGS = ["score 32", "score 16", "fused 16", "score 8", "fused 8", "output"]
@@ -135,7 +139,7 @@ def test_events_of_the_page_are_not_part_of_the_api(page):
 
 
 def test_compare_streams_one_mask_after_the_other(page):
-    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request()))
+    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request()))
     statuses = [[panel["status"] for panel in viewer["panels"]] for viewer, *_ in steps]
     assert statuses == [
         ["running", "waiting", "waiting"],
@@ -149,7 +153,7 @@ def test_compare_streams_one_mask_after_the_other(page):
 
 
 def test_image_scores_agree_with_counting_by_hand(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, {}, Request())
     truth, mask = work.truth.mask, work.results[LADDER[2]].mask
     kept = truth != 11
     for index, name in enumerate(work.truth.labels.classes):
@@ -160,7 +164,7 @@ def test_image_scores_agree_with_counting_by_hand(page):
 
 
 def test_inside_the_network_is_computed_only_when_opened_and_once(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
     calls, climb = [], page.segmenter.climb
     page.segmenter.climb = lambda *arguments: calls.append(arguments) or climb(*arguments)
     try:
@@ -186,17 +190,17 @@ def test_inside_of_nothing_is_empty(page):
 def test_uploaded_labels_replace_those_of_the_example(page, tmp_path):
     path = tmp_path / "labels.png"
     Image.new("L", (480, 360), 3).save(path)
-    *_, (_, iou, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), Request())
+    *_, (_, iou, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, Request())
     assert (work.truth.mask == 3).all() and len(iou["columns"]) == 3
     Image.new("L", (480, 361), 3).save(path)
     with pytest.raises(gr.Error, match="Both must have the same size"):
-        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), Request()))
+        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, Request()))
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "no image yet"), ("pt-BR,en", "Ainda não há imagem")])
 def test_errors_are_in_the_visitors_language(page, language, words):
     with pytest.raises(gr.Error, match=words) as caught:
-        next(page.compare(None, {"selected": LADDER}, None, Request(language)))
+        next(page.compare(None, {"selected": LADDER}, None, {}, Request(language)))
     assert not caught.value.print_exception
 
 
@@ -232,8 +236,62 @@ def test_links_name_the_row_as_the_table_does(page):
     assert [row_key(rows, row) for row in rows] == ["a@camvid/val", "a@camvid/test", "a@camvid/val#2"]
 
 
+@pytest.fixture
+def hub():
+    with HubServer() as server:
+        yield server
+
+
+def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch):
+    save_checkpoint(tmp_path / "remote", seed=7)
+    hub.add("ana/net", tmp_path / "remote")
+    settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
+    own = app.Page(Catalog(settings, root=page.catalog._root), page.board)
+    *steps, (box, text, picker, added) = own.add("ana/net", {"selected": LADDER}, {}, Request("pt-BR"))
+    assert steps[0][1] == "Lendo o repositório …" and "ana/net está na lista" in text
+    assert box == "" and picker["selected"] == [*LADDER, "ana/net"] and list(added) == ["ana/net"]
+    item = next(item for item in picker["items"] if item["name"] == "ana/net")
+    assert item["subtitle"].endswith(f"ana/net@{added['ana/net'].revision[:7]}")
+    photo, ticked = str(examples()[0].photo), {"selected": ["ana/net"]}
+    *_, (viewer, _, work, _) = own.compare(photo, ticked, None, added, Request())
+    assert viewer["panels"][0]["status"] == "done" and work.infos[0].source == "hub"
+    with pytest.raises(gr.Error, match="no checkpoint 'ana/net'"):  # another visitor who knows the name
+        next(own.compare(photo, ticked, None, {}, Request()))
+    assert "ana/net" not in {entry["name"] for entry in own.checkpoints()}
+    assert [item["name"] for item in own.relist(picker, added, Request())[0]["items"]].count("ana/net") == 1
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "No repository"), ("a b", "OWNER/NAME"), ("bo/gone", "not found")])
+def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, words):
+    settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
+    own = app.Page(Catalog(settings, root=page.catalog._root), page.board)
+    with pytest.raises(gr.Error, match=words) as caught:
+        list(own.add(text, {"selected": LADDER}, {}, Request()))
+    assert not caught.value.print_exception
+
+
+@pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, {"hub": True, "hub-note": False}),
+        ({"visitors": "off"}, {"hub": False}),
+        ({"visitors": "listed"}, {"hub": False}),
+        ({"visitors": "off", "authors": ("ana",)}, {"hub": True, "hub-note": True, "hub-name": False}),
+    ],
+)
+def test_the_hub_is_hidden_where_it_has_no_use(page, tmp_path, options, shown):
+    settings = HubSettings(endpoint="http://127.0.0.1:9", cache=tmp_path, **options)
+    blocks = app.build(app.Page(Catalog(settings, root=page.catalog._root), page.board))
+    parts = {block.elem_id: block for block in blocks.blocks.values() if getattr(block, "elem_id", None)}
+
+    def visible(block):
+        return block is None or (getattr(block, "visible", True) is True and visible(block.parent))
+
+    assert {name: visible(parts[name]) for name in shown} == shown
+
+
 def test_stopping_marks_what_has_not_finished(page):
-    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
     next(steps)
     _, _, work, _ = next(steps)
     viewer, status = page.stop(work, Request())
@@ -247,7 +305,7 @@ def test_download_needs_a_result(page):
 
 
 def test_leaderboard_link_ticks_known_checkpoints(page):
-    picker, tab = page.compare_from_board(Request(), Event(checkpoints=[FOCAL, "unknown"]))
+    picker, tab = page.compare_from_board({}, Request(), Event(checkpoints=[FOCAL, "unknown"]))
     assert picker["selected"] == [FOCAL] and tab.selected == "compare"
 
 
@@ -259,7 +317,7 @@ def test_warm_up_leaves_the_first_comparison_ready(page):
 
 
 def test_confusion_of_label_sets_is_not_scored(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
     work.truth.mask[:] = 12  # neither a class nor void: the metric must refuse it rather than count it
     with pytest.raises(LabelRangeError):
         app.image_scores(work)

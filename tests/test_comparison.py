@@ -3,6 +3,7 @@
 import io
 import json
 import threading
+import time
 import zipfile
 
 import numpy as np
@@ -11,10 +12,20 @@ import torch
 from page_server import FOCAL, LADDER, make_page, write_checkpoints
 from PIL import Image
 
+from zoo.catalog import Snapshot
 from zoo.comparison import Comparison, Memory, Once, Segmenter, Truth, choose, model_bytes, presets, version
 from zoo.examples import examples
 from zoo.labels import CAMVID
-from zoo.presentation import iou_value, picker_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.presentation import (
+    hub_note,
+    hub_progress,
+    iou_value,
+    picker_value,
+    strip_value,
+    summary,
+    viewer_value,
+    zip_bytes,
+)
 from zoo.segment import ImageError, Segmentation, decode_image
 
 
@@ -154,6 +165,18 @@ def test_picker_and_strip_values(page):
     strip = strip_value("0016E5_08041", "en")
     assert strip["selected"] == "0016E5_08041" and len({item["title"] for item in strip["items"]}) == 5
     json.dumps([value, strip], allow_nan=False)
+
+
+def test_the_note_on_the_hub_says_age_and_failure():
+    def note(hub, age=None, **facts):
+        return hub_note(Snapshot((), (), hub, None if age is None else time.time() - age, **facts), "en")
+
+    assert note("off") == "" and note("waiting") == "Asking the Hub for its checkpoints …"
+    assert note("listed", 30).endswith("listed just now.")
+    assert note("listed", 301).endswith("listed 5 min ago.") and note("listed", 90_000).endswith("25 h ago.")
+    assert "3 days ago, the last request failed. Timeout." in note("failed", 3 * 86400, reason="Timeout.")
+    assert note("failed", reason="Timeout.").endswith("none shown, the request failed. Timeout.")
+    assert hub_progress(41_000_000, 58_000_000, "pt-BR") == "41 de 58 MB"
 
 
 def test_summary_names_exact_versions(page, work):

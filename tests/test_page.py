@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from hub_client import save_checkpoint
+from hub_server import HubServer
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 from playwright.sync_api import expect
 
 from zoo.examples import examples
 from zoo.segment import decode_image
+from zoo.settings import HubSettings
 
 pytestmark = GRADIO_WARNINGS
 PATIENCE = 90_000  # milliseconds; the machine may be busy
@@ -52,9 +55,10 @@ def server(tmp_path_factory):
 @pytest.fixture
 def visit(browser, server):
     """A function that opens the page as a new visitor; fails on script errors and on requests to other machines."""
-    contexts, complaints = [], []
+    contexts, complaints, addresses = [], [], []
 
-    def open_page(query="", viewport=DESKTOP, language="en-US", theme="light"):
+    def open_page(query="", viewport=DESKTOP, language="en-US", theme="light", address=server[1], count=3):
+        addresses.append(address)
         context = browser.new_context(viewport=viewport, locale=language, device_scale_factor=2, accept_downloads=True)
         contexts.append(context)
         tab = context.new_page()
@@ -62,12 +66,13 @@ def visit(browser, server):
         tab.on("pageerror", lambda error: complaints.append(str(error)))
         tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         tab.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
-        tab.goto(f"{server[1]}?__theme={theme}&{query}")
-        wait_for_masks(tab)
+        tab.goto(f"{address}?__theme={theme}&{query}")
+        wait_for_masks(tab, count)
         return tab
 
     def elsewhere(url):
-        return not url.startswith((server[1], server[1].replace("127.0.0.1", "localhost"), "data:", "blob:"))
+        known = [*addresses, *(address.replace("127.0.0.1", "localhost") for address in addresses)]
+        return not url.startswith((*known, "data:", "blob:"))
 
     yield open_page
     for context in contexts:
@@ -244,6 +249,34 @@ def test_inside_the_network(visit, server):
     tab.get_by_role("option", name="FCN-32s").click()
     expect(tab.locator("#inside-viewer .card")).to_have_count(3)
     assert serious_findings(tab) == []
+
+
+def test_checkpoints_of_the_hub_come_later_and_added_ones_are_the_visitors_own(visit, tmp_path):
+    write_checkpoints(tmp_path / "bundled")
+    for seed, name in ((7, "ana/net"), (8, "bo/net")):
+        save_checkpoint(tmp_path / name, seed=seed)
+    with HubServer() as hub:
+        hub.add("ana/net", tmp_path / "ana/net")
+        hub.add("bo/net", tmp_path / "bo/net")
+        settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", authors=("ana",))
+        with serve(make_page(tmp_path / "bundled", settings)) as address:
+            tab = visit(address=address, query=f"checkpoints={LADDER[0]}", count=1)
+            expect(tab.locator("#picker input[value='ana/net']")).to_be_visible()
+            tab.get_by_role("button", name="Checkpoints on the Hugging Face Hub").click()
+            expect(tab.locator("#hub-note")).to_contain_text("Checkpoints on the Hub: listed")
+            tab.locator("#hub-name input, #hub-name textarea").fill("bo/gone")
+            tab.locator("#hub-add").click()
+            expect(tab.get_by_text("bo/gone: not found", exact=False)).to_be_visible()
+            tab.locator("#hub-name input, #hub-name textarea").fill("bo/net")
+            tab.locator("#hub-add").click()
+            expect(tab.locator("#picker input[value='bo/net']")).to_be_checked()
+            picture(tab, "hub")
+            tab.locator("#go").click()
+            wait_for_masks(tab, 2)
+            expect(tab.locator("#viewer")).to_contain_text("bo/net@")
+            other = visit(address=address, query=f"checkpoints={LADDER[0]},bo/net", count=1)
+            expect(other.locator("#picker input[value='ana/net']")).to_be_visible()
+            expect(other.locator("#picker input[value='bo/net']")).to_have_count(0)
 
 
 def test_portuguese_dark_page(visit):

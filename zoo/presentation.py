@@ -11,9 +11,10 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from zoo.catalog import name_of
+from zoo.catalog import Snapshot, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, VARIANTS, Comparison, Result, Rung, presets
+from zoo.download import amount
 from zoo.examples import examples
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
@@ -21,6 +22,7 @@ from zoo.segment import encode_mask, png_bytes
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal content gives equal files
 THUMBNAIL = (160, 120)
+AGES = (("days", 86400), ("hours", 3600), ("minutes", 60))  # seconds
 
 
 def title(info: CheckpointInfo) -> str:
@@ -29,8 +31,11 @@ def title(info: CheckpointInfo) -> str:
 
 
 def subtitle(info: CheckpointInfo) -> str:
-    """What tells checkpoints of one variant apart: backbone, loss, dataset."""
-    return f"{info.backbone_label} · {info.loss} · {info.dataset}"
+    """What tells checkpoints of one variant apart: backbone, loss, dataset; on the Hub repository and revision."""
+    parts = [info.backbone_label, info.loss, info.dataset]
+    if info.source == "hub":
+        parts.append(f"{info.location}@{(info.revision or '')[:7]}")
+    return " · ".join(parts)
 
 
 def labels_value(labels: LabelSet) -> dict:
@@ -251,3 +256,23 @@ def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) ->
     rows.append({"name": strings["iou_mean"], "color": None, "values": [score["miou"] for score in scores.values()]})
     infos = [comparison.results[name].info for name in scores]
     return {"columns": [f"{title(info)} · {info.loss}" for info in infos], "rows": rows, "strings": strings}
+
+
+def hub_note(snapshot: Snapshot, language: str) -> str:
+    """How old the list of the Hub's checkpoints is, or why there is none; empty where nothing of the Hub is named."""
+    if snapshot.hub == "off":
+        return ""
+    strings, age = texts(language), snapshot.age_seconds()
+    if snapshot.refreshing or snapshot.hub == "waiting":
+        return strings["hub_asking"]
+    if age is None:
+        return strings["hub_failed"].format(reason=snapshot.reason)
+    unit, size = next((pair for pair in AGES if age >= 2 * pair[1]), ("now", 1))
+    when = strings[f"hub_age_{unit}"].format(number=round(age / size))
+    return strings["hub_listed" if snapshot.hub == "listed" else "hub_kept"].format(when=when, reason=snapshot.reason)
+
+
+def hub_progress(done: int, total: int, language: str) -> str:
+    """'41 of 58 MB'."""
+    number, _, whole, unit = amount(done, total).split()
+    return texts(language)["hub_progress"].format(done=number, total=whole, unit=unit)

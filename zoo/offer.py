@@ -1,0 +1,87 @@
+"""What the page offers: the checkpoints of the catalog with their scores, and the work that is done with them.
+
+`Offer` knows nothing of the page's framework; `app.py` ties it to events. `added` is always one visitor's own
+checkpoints by name: they are offered to that visitor alone.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from zoo import examples
+from zoo.additions import load_offered
+from zoo.catalog import Catalog, name_of
+from zoo.checkpoint import CheckpointInfo
+from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
+from zoo.presentation import describe, hub_note, picker_value
+from zoo.segment import decode_image, segment
+from zoo.stages import stages
+from zoo.truth import decode_truth
+
+
+class Offer:
+    """The checkpoints on offer and their scores; `board` is the leaderboard's payload.
+
+    `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
+    """
+
+    def __init__(self, catalog: Catalog, board: dict, run: Callable = segment, climb: Callable = stages):
+        self.catalog, self.board = catalog, board
+        self.scores = {row["sha256"]: row for row in reversed(board["rows"])}  # of several rows, the first
+        self.segmenter = Segmenter(lambda info: load_offered(catalog, info), run, climb)
+
+    @property
+    def infos(self) -> dict[str, CheckpointInfo]:
+        """The checkpoints on offer to everyone at this moment, by the name that the catalog gives them."""
+        return {name_of(info): info for info in self.catalog.snapshot().checkpoints}
+
+    def default_names(self) -> list[str]:
+        """The checkpoints ticked at first: the ladder, or the first one there is."""
+        infos = self.infos
+        return presets(list(infos.values()), self.scores).get("ladder") or list(infos)[:1]
+
+    def warm_up(self):
+        """Load the first checkpoints and segment the first example, so that the first visitor need not wait.
+
+        The first pass of a model on an image size is slow and its time says little; the one that is kept comes after.
+        """
+        with Image.open(examples.examples()[0].photo) as photo:
+            for info in choose(self.infos, self.default_names()):
+                segment(self.segmenter.model(info), photo)
+                self.segmenter.segment(info, photo)
+
+    def prepare(
+        self,
+        path: str | None,
+        names: list[str],
+        truth_path: str | None = None,
+        added: dict[str, CheckpointInfo] | None = None,
+    ) -> Comparison:
+        """Decode the photo and its ground truth, if any; raises ImageError for input that cannot be used."""
+        decoded = decode_image(path)
+        infos = choose((added or {}) | self.infos, names)
+        example = examples.match(Path(path).read_bytes())
+        truth = None
+        if truth_path:
+            truth = Truth(decode_truth(truth_path, infos[0].labels, decoded), infos[0].labels)
+        elif example:
+            truth = Truth(decode_truth(example.truth, example.labels, decoded), example.labels)
+        return Comparison(example.name if example else Path(path).stem, decoded, infos, truth)
+
+    def picker(self, selected: list[str], language: str, added: dict[str, CheckpointInfo] | None = None) -> dict:
+        """The value of the checkpoint list; names that are not on offer are not ticked."""
+        infos = (added or {}) | self.infos
+        return picker_value(list(infos.values()), self.scores, [name for name in selected if name in infos], language)
+
+    def note(self, language: str) -> str:
+        """The state of the Hub's part of the list, in one sentence."""
+        return hub_note(self.catalog.snapshot(), language)
+
+    def checkpoints(self) -> list[dict]:
+        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, mIoU."""
+        return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
+
+    def leaderboard(self) -> dict:
+        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
+        return self.board
