@@ -309,7 +309,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
                 go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
                 stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
             status = gr.Markdown("", elem_id="status")
-            with gr.Accordion(I18N("truth"), open=False):
+            with gr.Accordion(I18N("truth"), open=False, elem_id="truth-fold"):
                 gr.Markdown(I18N("truth_help"))
                 truth = gr.File(label=I18N("truth_file"), file_types=[".png"], height=110, elem_id="truth")
                 truth.preprocess = uploaded_path
