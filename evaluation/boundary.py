@@ -47,6 +47,29 @@ def dilate(bits: np.ndarray, squared_radius: int) -> np.ndarray:
     return spread
 
 
+def nested_dilations(bits: np.ndarray, squared_radii: tuple[int, ...]) -> np.ndarray:
+    """How many of the disks dx^2 + dy^2 <= r2 around each pixel of an (H, W) bool array hold a set one, (H, W) uint8.
+
+    Same answer as one `dilate` a radius. The rows are spread once for all radii; columns are then joined on packed
+    bits, eight pixels to a byte.
+    """
+    reach = min(math.isqrt(max(squared_radii)), bits.shape[1] - 1)
+    row, packed = bits.copy(), [np.packbits(bits, axis=1)]
+    for dx in range(1, reach + 1):
+        row[:, dx:] |= bits[:, :-dx]
+        row[:, :-dx] |= bits[:, dx:]
+        packed.append(np.packbits(row, axis=1))
+    found = np.zeros(bits.shape, np.uint8)
+    for squared_radius in squared_radii:
+        spread = np.zeros_like(packed[0])
+        for dy in range(min(math.isqrt(squared_radius), len(bits) - 1) + 1):
+            source = packed[min(math.isqrt(squared_radius - dy * dy), reach)]
+            spread[dy:] |= source[: len(source) - dy]
+            spread[: len(source) - dy] |= source[dy:]
+        found += np.unpackbits(spread, axis=1, count=bits.shape[1])
+    return found
+
+
 def squared_tolerance(height: int, width: int) -> int:
     """Largest squared pixel distance within 0.75 % of the diagonal: 20 (4.47 px) at 360x480."""
     return 9 * (height * height + width * width) // 160_000
@@ -102,8 +125,8 @@ def band_confusion_matrices(prediction: np.ndarray, target: np.ndarray, classes:
     pixels on each side; band 1 is the boundary pixels themselves. The bands are nested.
     """
     labelled = target != void
-    edge = (boundaries(target) & labelled).view(np.uint8)
-    depth = sum(dilate(edge, width * width - 1) for width in BAND_WIDTHS)  # len(BAND_WIDTHS) on the boundary itself
+    edge = boundaries(target) & labelled
+    depth = nested_dilations(edge, tuple(width * width - 1 for width in BAND_WIDTHS))  # all of them on the boundary
     inside = np.flatnonzero((depth > 0) & labelled)
     # Rings are disjoint: as classes of their own they are the diagonal blocks of one larger confusion matrix.
     rings, size = len(BAND_WIDTHS), len(BAND_WIDTHS) * classes

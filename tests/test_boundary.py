@@ -20,6 +20,7 @@ from evaluation.boundary import (
     boundary_f,
     boundary_f_per_image,
     dilate,
+    nested_dilations,
     squared_tolerance,
 )
 
@@ -167,3 +168,12 @@ def test_dilation_reaches_exactly_the_disk(shape, squared):
     rows, columns = np.indices(shape)
     expected = np.where((rows - y) ** 2 + (columns - x) ** 2 <= squared, 4, 0)
     np.testing.assert_array_equal(dilate(bits, squared), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (40, 1), (37, 51), (120, 9)])
+def test_nested_dilations_equal_one_dilation_a_radius(shape):
+    bits = np.random.default_rng(3).random(shape) < 0.02
+    bits[0, 0] = True
+    radii = (0, 3, 15, 63, 255)
+    expected = sum(dilate(bits.view(np.uint8), radius) for radius in radii)
+    np.testing.assert_array_equal(nested_dilations(bits, radii), expected)

@@ -33,7 +33,7 @@ def address():
 
 @pytest.fixture(params=[1.25])
 def tab(browser, address, request):
-    """A visitor's tab on the page, the ladder ticked and the first example compared; `param` is pixels per CSS pixel."""
+    """A visitor's tab: the ladder ticked, the first example compared; `param` is screen pixels per CSS pixel."""
     window = {"viewport": {"width": 1360, "height": 1240}, "device_scale_factor": request.param}
     context = browser.new_context(locale="en-US", **window)
     tab = context.new_page()
