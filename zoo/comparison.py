@@ -17,14 +17,13 @@ from PIL import Image
 
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.fcn import FCN
+from zoo.fcn import FCN, VARIANTS
 from zoo.labels import LabelSet
 from zoo.page import Message
 from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
 from zoo.stages import Stage, stages
 
 MAXIMUM_PANELS = 9
-VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
 
 logger = logging.getLogger("zoo")
 

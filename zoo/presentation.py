@@ -13,9 +13,10 @@ from PIL import Image
 
 from zoo.catalog import Snapshot, name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.comparison import MAXIMUM_PANELS, VARIANTS, Comparison, Result, Rung, presets
+from zoo.comparison import MAXIMUM_PANELS, Comparison, Result, Rung, presets
 from zoo.download import amount
 from zoo.examples import examples
+from zoo.fcn import VARIANTS
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
 from zoo.segment import encode_mask, png_bytes
