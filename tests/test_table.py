@@ -7,11 +7,10 @@ import re
 import socket
 from xml.etree import ElementTree
 
+import gradio
 import pytest
 
 from evaluation import table
-
-gradio = pytest.importorskip("gradio")
 
 CLASSES = ["sky", "pole", "bicyclist"]
 WAIT = 60_000  # milliseconds; a training may share the machine

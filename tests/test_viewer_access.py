@@ -3,6 +3,7 @@
 import gradio as gr
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from viewer_page import MASKS, Page, data_url, ladder, panel, value
 
@@ -19,7 +20,6 @@ pytestmark = [
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_finds_nothing_serious(open_page, theme, width):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     viewer = open_page(theme=theme, viewport={"width": width, "height": 844})
     failed = {"status": "failed", "message": "The Hub did not answer.", "mask": None, "confidence": None}
     running = failed | {"status": "running", "message": ""}
@@ -32,7 +32,7 @@ def test_axe_finds_nothing_serious(open_page, theme, width):
     states.append(lambda: viewer.page.click("[data-action=help]"))
     for reach in states:
         reach()
-        found = axe.Axe().run(viewer.page, context=".fcn-viewer")
+        found = Axe().run(viewer.page, context=".fcn-viewer")
         grave = [item for item in found.response["violations"] if item["impact"] in ("serious", "critical")]
         assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in grave] == []
 
