@@ -59,12 +59,12 @@ def dice(logits, targets, *, void: int, total=this_process) -> torch.Tensor:
     it costs the classes that are there.
     """
     labelled = (targets != void).unsqueeze(1)
-    ids = torch.where(labelled.squeeze(1), targets, 0).long()
-    probabilities = logits.float().softmax(1) * labelled
-    one_hot = F.one_hot(ids, logits.shape[1]).permute(0, 3, 1, 2) * labelled
-    overlap = total((probabilities * one_hot).sum((0, 2, 3)))
-    size = total(one_hot.sum((0, 2, 3)).float())
-    both = total(probabilities.sum((0, 2, 3))) + size
+    classes = torch.arange(logits.shape[1], device=targets.device, dtype=targets.dtype).view(1, -1, 1, 1)
+    belongs = (targets.unsqueeze(1) == classes) & labelled  # (N, C, H, W), an eighth of one_hot's int64
+    probabilities = logits.float().softmax(1)
+    overlap = total(torch.where(belongs, probabilities, 0).sum((0, 2, 3)))
+    size = total(belongs.sum((0, 2, 3)).float())
+    both = total(torch.where(labelled, probabilities, 0).sum((0, 2, 3))) + size
     present = size > 0
     loss = 1 - 2 * overlap / both.clamp(min=torch.finfo(torch.float32).tiny)
     return torch.where(present, loss, 0).sum() / present.sum().clamp(min=1)
