@@ -10,6 +10,7 @@ import torch.distributed as distributed
 
 from evaluation.datasets import DatasetError
 from training import TrainingError
+from training.allocator import keep_freed_memory
 from training.loop import train
 from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
@@ -90,4 +91,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main())
