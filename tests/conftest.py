@@ -10,6 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import numpy as np
 import pytest
+from hub_client import checkpoint, hub, hub_environment, settings  # noqa: F401 - fixtures of every module
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent

@@ -4,9 +4,42 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from hub_server import TOKEN
+import pytest
+from hub_server import TOKEN, HubServer
 
 NAME = "ana/fcn8s-tiny"
+
+
+@pytest.fixture
+def hub_environment(monkeypatch):
+    """`client_environment` with the server's token."""
+    client_environment(monkeypatch)
+
+
+@pytest.fixture
+def hub(hub_environment):
+    """A Hub on the loopback, empty."""
+    with HubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(hub, tmp_path):
+    """HubSettings that name `hub`, a cache of the test's own, and nothing to list."""
+    from zoo.settings import HubSettings
+
+    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory):
+    """A tiny checkpoint folder with card and results; tests change copies only."""
+    folder = tmp_path_factory.mktemp("checkpoint") / "fcn8s"
+    save_checkpoint(folder)
+    (folder / "README.md").write_text("---\ntags: [fcn-zoo]\n---\n# card\n")
+    (folder / ".eval_results").mkdir()
+    (folder / ".eval_results" / "camvid.yaml").write_text("[]\n")
+    return folder
 
 
 def client_environment(monkeypatch, token: str | None = TOKEN) -> None:

@@ -12,7 +12,6 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from hub_client import save_checkpoint
-from hub_server import HubServer
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 
@@ -234,12 +233,6 @@ def test_links_name_the_row_as_the_table_does(page):
     assert page.row_key(Event(name="unknown")) == ""
     rows = [{"name": "a", "dataset": "camvid", "split": split} for split in ("val", "test", "val")]
     assert [row_key(rows, row) for row in rows] == ["a@camvid/val", "a@camvid/test", "a@camvid/val#2"]
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
 
 
 def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch):

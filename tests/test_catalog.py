@@ -8,18 +8,14 @@ from importlib import import_module
 
 import pytest
 import torch
-from hub_client import client_environment, save_checkpoint
-from hub_server import HubServer, silent_port
+from hub_client import save_checkpoint
+from hub_server import silent_port
 
 from zoo.catalog import Catalog, Snapshot, catalog, find, load, name_of, scan, select
 from zoo.checkpoint import CheckpointError, load_folder
 from zoo.hub import HubError
-from zoo.settings import HubSettings
 
-
-@pytest.fixture(autouse=True)
-def client(monkeypatch):
-    client_environment(monkeypatch)
+pytestmark = pytest.mark.usefixtures("hub_environment")
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +34,15 @@ def root(made, tmp_path):
 
 
 @pytest.fixture
-def hub(tmp_path):
-    with HubServer() as server:
-        save_checkpoint(tmp_path / "remote", seed=7)
-        server.add("ana/net", tmp_path / "remote")
-        yield server
+def hub(hub, tmp_path):
+    save_checkpoint(tmp_path / "remote", seed=7)
+    hub.add("ana/net", tmp_path / "remote")
+    return hub
 
 
 @pytest.fixture
-def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", authors=("ana",))
+def settings(settings):
+    return replace(settings, authors=("ana",))
 
 
 # -- bundled

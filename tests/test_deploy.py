@@ -1,13 +1,10 @@
 """Deploying the page to a Space on a Hub on the loopback: which files, which settings, what is refused."""
 
 import pytest
-from hub_client import client_environment
-from hub_server import HubServer
 
 from zoo.__main__ import main
 from zoo.deploy import deploy, space_files
 from zoo.hub import HubError
-from zoo.settings import HubSettings
 
 # huggingface_hub's own upload over Git LFS
 pytestmark = pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload:DeprecationWarning")
@@ -31,18 +28,6 @@ def root(tmp_path):
         (root / name).write_text(f"content of {name}")
     (root / "README.md").write_text(readme())
     return root
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    client_environment(monkeypatch)
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
 
 
 def test_a_space_gets_the_needed_files_and_its_owners_checkpoints(root, hub, settings):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hub_client import NAME, changed_config, client_environment, files_of, hasty, save_checkpoint
+from hub_client import NAME, changed_config, client_environment, files_of, hasty
 from hub_server import TOKEN, HubServer, refusing_port, silent_port
 
 from zoo.checkpoint import load_folder
@@ -15,31 +15,7 @@ from zoo.download import amount, load_repository, pull, remove_excess
 from zoo.hub import HubError, HubUnreachable, list_checkpoints
 from zoo.settings import HubSettings
 
-
-@pytest.fixture(autouse=True)
-def client(monkeypatch):
-    client_environment(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoint") / "fcn8s"
-    save_checkpoint(folder)
-    (folder / "README.md").write_text("---\ntags: [fcn-zoo]\n---\n# card\n")
-    (folder / ".eval_results").mkdir()
-    (folder / ".eval_results" / "camvid.yaml").write_text("[]\n")
-    return folder
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
+pytestmark = pytest.mark.usefixtures("hub_environment")
 
 
 def left_on_disk(settings):

@@ -5,37 +5,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from hub_client import NAME, changed_config, client_environment, hasty, save_checkpoint
-from hub_server import HubServer
+from hub_client import NAME, changed_config, hasty
 
 from zoo.hub import AuthorScore, HubError, HubUnreachable, list_checkpoints, parse_repository
 from zoo.settings import HubSettings, environment_help
 
-
-@pytest.fixture(autouse=True)
-def client(monkeypatch):
-    client_environment(monkeypatch)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("checkpoint") / "fcn8s"
-    save_checkpoint(folder)
-    (folder / "README.md").write_text("---\ntags: [fcn-zoo]\n---\n# card\n")
-    (folder / ".eval_results").mkdir()
-    (folder / ".eval_results" / "camvid.yaml").write_text("[]\n")
-    return folder
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
+pytestmark = pytest.mark.usefixtures("hub_environment")
 
 
 # -- settings and names

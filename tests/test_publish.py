@@ -17,13 +17,11 @@ from zoo.settings import HubSettings
 
 NAME = "ana/fcn8s-tiny"
 
-# huggingface_hub's own upload over Git LFS
-pytestmark = pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload:DeprecationWarning")
-
-
-@pytest.fixture(autouse=True)
-def client(monkeypatch):
-    client_environment(monkeypatch)
+pytestmark = [
+    pytest.mark.usefixtures("hub_environment"),
+    # huggingface_hub's own upload over Git LFS
+    pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload:DeprecationWarning"),
+]
 
 
 @pytest.fixture
@@ -32,17 +30,6 @@ def folder(tmp_path):
     write_card(folder, save_checkpoint(folder))
     (folder / "metrics.jsonl").write_text('{"epoch": 1}\n')
     return folder
-
-
-@pytest.fixture
-def hub():
-    with HubServer() as server:
-        yield server
-
-
-@pytest.fixture
-def settings(hub, tmp_path):
-    return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
 
 
 def commits(hub):

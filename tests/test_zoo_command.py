@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_client import client_environment, save_checkpoint
-from hub_server import HubServer
+from hub_client import save_checkpoint
 from test_convert import weights, widths
 
 from zoo.__main__ import main
@@ -22,14 +21,12 @@ pytestmark = pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to uploa
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
-    client_environment(monkeypatch)
+def hub(hub, monkeypatch, tmp_path):
     for variable in re.findall(r"^FCN_ZOO_\w+", environment_help(), re.MULTILINE):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("FCN_ZOO_CACHE", str(tmp_path / "cache"))
-    with HubServer() as server:
-        monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
-        yield server
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    return hub
 
 
 @pytest.fixture
