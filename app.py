@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
-import torch
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
@@ -33,7 +33,7 @@ from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.page.address import row_key, tab_of
 from zoo.presentation import inside_choices, inside_value, iou_value, strip_value, summary, viewer_value, zip_bytes
-from zoo.segment import ImageError, segment
+from zoo.segment import ImageError, best_device, segment
 from zoo.stages import stages
 
 try:  # present on Hugging Face Spaces with ZeroGPU; anywhere else the processor of this machine does the work
@@ -54,13 +54,13 @@ I18N = gr.I18n(en=texts("en"), pt=texts("pt-BR"), **{"pt-BR": texts("pt-BR")})
 @on_gpu
 def run(model, image):
     """`zoo.segment.segment` on the accelerator, if this process may use one."""
-    return segment(model.to("cuda" if torch.cuda.is_available() else "cpu"), image)
+    return segment(model.to(best_device()), image)
 
 
 @on_gpu
 def climb(model, image):
     """`zoo.stages.stages` where `run` works."""
-    return stages(model.to("cuda" if torch.cuda.is_available() else "cpu"), image)
+    return stages(model.to(best_device()), image)
 
 
 def language_of(request: gr.Request | None) -> str:
@@ -91,7 +91,7 @@ def uploaded_path(payload) -> str | None:
 class Page(Offer):
     """What happens on an event of the page or a call of the API."""
 
-    def __init__(self, catalog: Catalog, board: dict):
+    def __init__(self, catalog: Catalog, board: Callable[[], dict]):
         super().__init__(catalog, board, run, climb)
 
     def compare(self, path, picker, truth_path, added, request: gr.Request):
@@ -251,9 +251,7 @@ def mask_scores(mask, labels: LabelSet, truth: Truth | None) -> dict | None:
     """Scores of a mask (H, W) against the truth; None without one, or where it has other classes."""
     if truth is None or labels.classes != truth.labels.classes:
         return None
-    masks = (torch.from_numpy(one).long() for one in (mask, truth.mask))
-    matrix = metrics.confusion_matrix(*masks, len(labels.classes), truth.labels.void)
-    return metrics.scores(matrix, labels.classes).to_dict()
+    return metrics.mask_scores(mask, truth.mask, labels.classes, truth.labels.void).to_dict()
 
 
 def facts(work: Comparison) -> dict:
@@ -430,7 +428,7 @@ def launch(page: Page, **options) -> gr.Blocks:
 
 def main():
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
-    page = Page(Catalog(), leaderboard.payload())
+    page = Page(Catalog(), leaderboard.payload)
     page.catalog.refresh()
     blocks = launch(
         page,

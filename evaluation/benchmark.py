@@ -18,10 +18,10 @@ import torch
 
 from evaluation.bootstrap import RESAMPLES, miou_statistic, resample
 from evaluation.cost import device_name, synchronize
+from evaluation.counts import Counts
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.evaluate import (
     PRECISIONS,
-    Counts,
     EvaluationError,
     at_size,
     batches,

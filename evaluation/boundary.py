@@ -13,7 +13,6 @@ all classes are dilated at once, one bit each, by disks whose squared radius is 
 import math
 
 import numpy as np
-import torch
 
 from evaluation.metrics import confusion_matrix, mean_of_defined, ratio
 
@@ -124,6 +123,8 @@ def band_confusion_matrices(prediction: np.ndarray, target: np.ndarray, classes:
     Band `r` holds the non-void pixels less than `r` px (Euclidean) away from a boundary pixel of the target, so `r`
     pixels on each side; band 1 is the boundary pixels themselves. The bands are nested.
     """
+    import torch  # only here, so that boundary scores can be read without it
+
     labelled = target != void
     edge = boundaries(target) & labelled
     depth = nested_dilations(edge, tuple(width * width - 1 for width in BAND_WIDTHS))  # all of them on the boundary

@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from evaluation.boundary import BAND_WIDTHS, band_confusion_matrices, boundary_counts
-from evaluation.calibration import BINS, UNIT, calibration_counts
+from evaluation.boundary import band_confusion_matrices, boundary_counts
+from evaluation.calibration import UNIT, calibration_counts
+from evaluation.counts import Counts
 from evaluation.metrics import confusion_matrix
 
 PRECISIONS = ("fp32", "bf16")
@@ -36,29 +37,6 @@ class Batch:
     indices: list[int]
     images: torch.Tensor
     masks: list[np.ndarray]
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What was counted on each of n images, int64, in the dataset's order; every figure follows from these.
-
-    matrices (n, C, C); boundary (n, C, 4) as in `boundary.COUNTS`; bands (n, len(BAND_WIDTHS), C, C);
-    calibration (n, BINS, 3) as in `calibration.COUNTS`.
-    """
-
-    matrices: np.ndarray
-    boundary: np.ndarray
-    bands: np.ndarray
-    calibration: np.ndarray
-
-    @classmethod
-    def zeros(cls, images: int, classes: int) -> "Counts":
-        return cls(
-            np.zeros((images, classes, classes), np.int64),
-            np.zeros((images, classes, 4), np.int64),
-            np.zeros((images, len(BAND_WIDTHS), classes, classes), np.int64),
-            np.zeros((images, BINS, 3), np.int64),
-        )
 
 
 def evaluate(

@@ -5,7 +5,7 @@ import numpy as np
 from evaluation.bootstrap import SCORES, both_intervals, boundary_statistic, score_statistic
 from evaluation.boundary import BAND_WIDTHS, boundary_f
 from evaluation.calibration import calibration
-from evaluation.evaluate import Counts
+from evaluation.counts import Counts
 from evaluation.metrics import none_if_nan, scores
 
 

@@ -3,15 +3,20 @@
 Pixels whose target is void are dropped and nothing else is. `IoU_c = C_cc / (sum C_c. + sum C_.c - C_cc)`: a class
 that neither target nor prediction holds (empty union) is left out of the mean; a class that is never hit but has a
 union counts as 0. Matrices are summed over the split before a ratio is taken; per-image IoUs are never averaged.
-Same semantics as the FCN paper's `score.py`, cityscapesScripts and the VOC devkit.
+Same semantics as the FCN paper's `score.py`, cityscapesScripts and the VOC devkit. Torch is imported where pixels
+are counted, so that stored counts can be scored, and the leaderboard shown, without it.
 """
+
+from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LabelRangeError(ValueError):
@@ -56,6 +61,9 @@ def confusion_matrix(prediction: torch.Tensor, target: torch.Tensor, classes: in
     `prediction` and `target` are integer tensors of one shape, class ids 0..classes-1; `target` may also hold `void`,
     whose pixels are dropped. Raises LabelRangeError for any other value and ValueError when the shapes differ.
     """
+    import torch
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
     if prediction.shape != target.shape:
         raise ValueError(f"prediction is {tuple(prediction.shape)} but target is {tuple(target.shape)}")
     if not target.numel():
@@ -67,6 +75,14 @@ def confusion_matrix(prediction: torch.Tensor, target: torch.Tensor, classes: in
     if void != classes and (target == classes).any():
         raise LabelRangeError(f"target holds {classes}; classes are 0 to {classes - 1}, void is {void}")
     return multiclass_confusion_matrix(prediction, rows, classes + 1, validate_args=False)[:classes, :classes]
+
+
+def mask_scores(prediction: np.ndarray, target: np.ndarray, classes: tuple[str, ...], void: int) -> Scores:
+    """Scores of one mask: arrays of class ids of one shape, `target` may hold `void`. Raises as `confusion_matrix`."""
+    import torch
+
+    pair = (torch.from_numpy(mask).long() for mask in (prediction, target))
+    return scores(confusion_matrix(*pair, len(classes), void), classes)
 
 
 def _check_range(name: str, tensor: torch.Tensor, allowed: range, explanation: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from evaluation.boundary import BAND_WIDTHS
 from evaluation.calibration import BINS
-from evaluation.evaluate import Counts
+from evaluation.counts import Counts
 from evaluation.figures import figures
 
 SCHEMA_VERSION = 1

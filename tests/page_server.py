@@ -81,7 +81,7 @@ def board(infos) -> dict:
 def make_page(root: Path, settings: HubSettings | None = None) -> app.Page:
     """The page's functions over the checkpoints in `root`, and those of the Hub that `settings` name."""
     catalog = Catalog(settings or HubSettings(), root=root)
-    return app.Page(catalog, board(catalog.snapshot().checkpoints))
+    return app.Page(catalog, lambda: board(catalog.snapshot().checkpoints))
 
 
 @contextmanager

@@ -239,7 +239,7 @@ def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch)
     save_checkpoint(tmp_path / "remote", seed=7)
     hub.add("ana/net", tmp_path / "remote")
     settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
-    own = app.Page(Catalog(settings, root=page.catalog._root), page.board)
+    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
     *steps, (box, text, picker, added) = own.add("ana/net", {"selected": LADDER}, {}, Request("pt-BR"))
     assert steps[0][1] == "Lendo o repositório …" and "ana/net está na lista" in text
     assert box == "" and picker["selected"] == [*LADDER, "ana/net"] and list(added) == ["ana/net"]
@@ -257,7 +257,7 @@ def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch)
 @pytest.mark.parametrize(("text", "words"), [("", "No repository"), ("a b", "OWNER/NAME"), ("bo/gone", "not found")])
 def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, words):
     settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
-    own = app.Page(Catalog(settings, root=page.catalog._root), page.board)
+    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
     with pytest.raises(gr.Error, match=words) as caught:
         list(own.add(text, {"selected": LADDER}, {}, Request()))
     assert not caught.value.print_exception
@@ -274,7 +274,7 @@ def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, w
 )
 def test_the_hub_is_hidden_where_it_has_no_use(page, tmp_path, options, shown):
     settings = HubSettings(endpoint="http://127.0.0.1:9", cache=tmp_path, **options)
-    blocks = app.build(app.Page(Catalog(settings, root=page.catalog._root), page.board))
+    blocks = app.build(app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board))
     parts = {block.elem_id: block for block in blocks.blocks.values() if getattr(block, "elem_id", None)}
 
     def visible(block):

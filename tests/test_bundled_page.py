@@ -27,7 +27,7 @@ LADDER = [f"{variant}-vgg16bn-w25-ce-camvid" for variant in ("fcn32s", "fcn16s",
 @pytest.fixture(scope="module")
 def address():
     """The page with everything that ships, and no Hub."""
-    with serve(app.Page(Catalog(HubSettings()), leaderboard.payload())) as url:
+    with serve(app.Page(Catalog(HubSettings()), leaderboard.payload)) as url:
         yield url
 
 

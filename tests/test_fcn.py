@@ -5,8 +5,9 @@ import torch
 import torch.nn.functional as F
 import torchvision
 
-from zoo.backbones import BACKBONES, build_encoder
-from zoo.fcn import FCN, VARIANTS, FCNConfig, Upsampling
+from zoo.backbones import build_encoder
+from zoo.config import BACKBONES, VARIANTS, FCNConfig
+from zoo.fcn import FCN, Upsampling
 from zoo.labels import CAMVID
 
 TINY = {"backbone": "vgg16", "width": 0.0625, "head_channels": 8, "classes": ("a", "b", "c")}

@@ -9,7 +9,7 @@ import pytest
 
 from evaluation import results
 from evaluation.calibration import BINS, UNIT, calibration, calibration_counts
-from evaluation.evaluate import Counts
+from evaluation.counts import Counts
 from evaluation.results import ResultError, check_schema, read_document, read_result, verify, write_result
 
 CLASSES = ("road", "car", "sky")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from training.losses import REDUCTIONS, build_loss
 from zoo.checkpoint import checkpoint_name
-from zoo.fcn import VARIANTS, FCNConfig
+from zoo.config import VARIANTS, FCNConfig
 from zoo.labels import LabelSet
 
 CHOICES = {

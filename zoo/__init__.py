@@ -13,7 +13,7 @@ _HOME = {
     "CheckpointError": "zoo.checkpoint",
     "CheckpointInfo": "zoo.checkpoint",
     "FCN": "zoo.fcn",
-    "FCNConfig": "zoo.fcn",
+    "FCNConfig": "zoo.config",
     "HubError": "zoo.hub",
     "HubSettings": "zoo.settings",
     "ImageError": "zoo.segment",

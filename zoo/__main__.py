@@ -13,10 +13,10 @@ from zoo import hub
 from zoo.card import draw_picture, find_results, write_card
 from zoo.catalog import Catalog, find, name_of, select
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
+from zoo.config import VARIANTS
 from zoo.convert import SOURCES, convert
 from zoo.deploy import deploy
 from zoo.download import amount, copy_folder, pull
-from zoo.fcn import VARIANTS
 from zoo.publish import Push, push
 from zoo.settings import HubSettings, environment_help
 from zoo.verification import verify

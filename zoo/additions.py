@@ -3,17 +3,22 @@
 The download runs in a thread of its own, so that a page can tell how far it is; what it gives belongs to one visitor.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import version
 from zoo.download import load_repository
-from zoo.fcn import FCN
 from zoo.hub import HubError
 from zoo.page import Message, texts
 from zoo.presentation import hub_progress
+
+if TYPE_CHECKING:
+    from zoo.fcn import FCN
 
 TICK_SECONDS = 0.3
 MAXIMUM_ADDED = 20  # checkpoints that one visitor may have brought in

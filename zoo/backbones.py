@@ -12,9 +12,7 @@ from torch import nn
 from torchvision.models.vgg import cfgs as vgg_layer_plans
 from torchvision.models.vgg import make_layers as vgg_layers
 
-VGG_BACKBONES = ("vgg16", "vgg16_bn")
-RESNET_BACKBONES = ("resnet18", "resnet50", "resnet101")
-BACKBONES = VGG_BACKBONES + RESNET_BACKBONES
+from zoo.config import BACKBONES, RESNET_BACKBONES, VGG_BACKBONES
 
 PAPER_PADDING = 100  # conv1_1 of the published prototxts
 

@@ -5,6 +5,8 @@ background thread and stored on disk, so that a page paints without waiting. A c
 out and named, so that one broken folder costs neither the others nor a silent gap.
 """
 
+from __future__ import annotations
+
 import json
 import logging
 import os
@@ -13,12 +15,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.download import Progress, load_repository, pull
-from zoo.fcn import FCN
 from zoo.hub import AuthorScore, HubError, HubUnreachable, Listing, list_checkpoints, parse_repository, read_items
 from zoo.settings import HubSettings
+
+if TYPE_CHECKING:
+    from zoo.fcn import FCN
 
 logger = logging.getLogger("zoo")
 

@@ -2,8 +2,11 @@
 
 The layout is the same bundled, on disk and on the Hub. `config.json` carries what transformers- and timm-style
 readers look for (id2label, image_mean, pretrained_cfg, ...) beside `model_args`, the FCNConfig. Reading accepts
-safetensors only, one architecture, every key and shape, and the sha256 that the configuration names.
+safetensors only, one architecture, every key and shape, and the sha256 that the configuration names. Torch is
+imported where weights are touched, so that checkpoints can be listed without it.
 """
+
+from __future__ import annotations
 
 import hashlib
 import json
@@ -13,13 +16,17 @@ import struct
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from zoo.fcn import FCN, OUTPUT_STRIDE, FCNConfig
+from zoo.config import OUTPUT_STRIDE, FCNConfig
 from zoo.labels import LabelSet
+
+if TYPE_CHECKING:
+    import torch
+
+    from zoo.fcn import FCN
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -197,6 +204,9 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu", *, info:
     Raises CheckpointError for a missing or broken file, a sha256 other than the configuration's, and keys, shapes or
     dtypes that do not fit; nothing is loaded in part and no backbone is downloaded.
     """
+    import torch
+    from safetensors.torch import load_file
+
     folder = Path(folder)
     info = info or read_info(folder)
     path = folder / WEIGHTS_FILE
@@ -204,20 +214,34 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu", *, info:
         raise CheckpointError(
             f"{folder}: no {WEIGHTS_FILE}; other weight formats are refused because they can run code"
         )
-    # Meta tensors cost nothing, so a configuration that asks for gigabytes is compared before memory is given out.
-    with torch.device("meta"):
-        expected = {key: tuple(value.shape) for key, value in FCN(info.config).state_dict().items()}
-    compare_shapes(expected, safetensors_shapes(path), path)
+    model = weightless(info.config)
+    compare_shapes(expected_shapes(model), safetensors_shapes(path), path)
     if file_sha256(path) != info.sha256:
         raise CheckpointError(f"{path}: its sha256 is not the one in {CONFIG_FILE}; the file is damaged, get it again")
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from None
-    model = FCN(info.config)
-    model.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in state.items()})
+    state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+    model.load_state_dict(state, assign=True)
+    model.fill_constants()
     model.info = info
     return model.eval().to(device=device, memory_format=torch.channels_last)
+
+
+def weightless(config: FCNConfig) -> FCN:
+    """The network without memory for its weights, so that a configuration that asks for gigabytes costs nothing."""
+    import torch
+
+    from zoo.fcn import FCN
+
+    with torch.device("meta"):
+        return FCN(config)
+
+
+def expected_shapes(model: FCN) -> dict[str, tuple[int, ...]]:
+    """{tensor name: shape} of the weights that a network needs."""
+    return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
 
 def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
@@ -252,16 +276,20 @@ def save(
     loss: str,
     training: dict,
     name: str | None = None,
-    dtype: torch.dtype = torch.float16,
+    dtype: torch.dtype | None = None,
 ) -> CheckpointInfo:
     """Write a checkpoint folder and return its CheckpointInfo.
 
     `labels.name` is the dataset; `training` holds JSON facts of the run (epochs, seed, recipe, ...). Weights are
-    stored in `dtype`, other than counters. Files are written to a temporary folder first, then moved into place, so
-    an interruption leaves no half-written checkpoint; other files already in `folder` (results, card) stay. A small
-    image with the logits that the stored weights give for it goes to `golden.safetensors`.
+    stored in `dtype` (default: float16), other than counters. Files are written to a temporary folder first, then
+    moved into place, so an interruption leaves no half-written checkpoint; other files already in `folder` (results,
+    card) stay. A small image with the logits that the stored weights give for it goes to `golden.safetensors`.
     Raises CheckpointError if the labels do not fit the model.
     """
+    import torch
+    from safetensors.torch import save_file
+
+    dtype = dtype or torch.float16
     if labels.classes != model.config.classes:
         raise CheckpointError(f"label set {labels.name!r} does not list the model's classes")
     folder = Path(folder)
@@ -285,6 +313,8 @@ def save(
 
 def golden(model: FCN) -> dict[str, torch.Tensor]:
     """{'image': (3, 40, 56) uint8, 'logits': (C, 40, 56) float32}: a fixed image and this model's answer to it."""
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 3, 5, 7, generator=generator)
     image = (torch.nn.functional.interpolate(coarse, size=(40, 56), mode="bilinear") * 255).round().to(torch.uint8)[0]

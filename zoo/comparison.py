@@ -4,28 +4,38 @@
 A `Comparison` is what one visitor sees; `zoo.presentation` puts it into the forms that the page needs.
 """
 
+from __future__ import annotations
+
 import hashlib
+import importlib
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.fcn import FCN, VARIANTS
+from zoo.config import VARIANTS
 from zoo.labels import LabelSet
 from zoo.page import Message
 from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
 from zoo.stages import Stage, stages
 
+if TYPE_CHECKING:
+    import torch
+
+    from zoo.fcn import FCN
+
 MAXIMUM_PANELS = 9
 
 logger = logging.getLogger("zoo")
+
+IMPORTING = threading.Lock()  # torch imports itself in circles, over which two threads at once could trip
 
 
 @dataclass(frozen=True)
@@ -133,8 +143,10 @@ class Segmenter:
         self.results, self.ladders = Once(memory.results), Once(memory.ladders)
 
     def model(self, info: CheckpointInfo) -> FCN:
-        """The model of a checkpoint, weights laid out channels-last."""
-        return self.models.get(version(info), lambda: self.load(info).to(memory_format=torch.channels_last))
+        """The model of a checkpoint."""
+        with IMPORTING:
+            importlib.import_module("zoo.inference")
+        return self.models.get(version(info), lambda: self.load(info))
 
     def segment(self, info: CheckpointInfo, image: Image.Image) -> Result:
         """The result of a checkpoint on an RGB image; equal weights and equal pixels are computed once."""

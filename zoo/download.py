@@ -5,9 +5,12 @@ weights streamed under the size limit while their sha256 is taken, shapes compar
 folder that becomes `CACHE/checkpoints/OWNER--NAME/COMMIT` in one step, or disappears.
 """
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import logging
+import math
 import os
 import re
 import shutil
@@ -17,9 +20,8 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
-
-import torch
 
 from zoo.checkpoint import (
     CONFIG_FILE,
@@ -28,11 +30,12 @@ from zoo.checkpoint import (
     CheckpointError,
     CheckpointInfo,
     compare_shapes,
+    expected_shapes,
     load_folder,
     read_info,
     safetensors_shapes,
+    weightless,
 )
-from zoo.fcn import FCN
 from zoo.hub import (
     HubError,
     HubUnreachable,
@@ -47,6 +50,11 @@ from zoo.hub import (
     within,
 )
 from zoo.settings import HubSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from zoo.fcn import FCN
 
 logger = logging.getLogger("zoo")
 
@@ -238,13 +246,12 @@ def _files(repository: str, model: dict) -> dict[str, dict]:
 
 
 def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
-    with torch.device("meta"):
-        return {key: tuple(value.shape) for key, value in FCN(info.config).state_dict().items()}
+    return expected_shapes(weightless(info.config))
 
 
 def _check_size(repository: str, expected: dict, total: int) -> None:
     """Refuse a weights file that cannot hold the described network, before it is downloaded."""
-    numbers = sum(int(torch.Size(shape).numel()) for shape in expected.values())
+    numbers = sum(math.prod(shape) for shape in expected.values())
     if total and not 2 * numbers <= total <= 8 * numbers + 10_000_000:
         message = f"{WEIGHTS_FILE} is {total / 1e6:,.1f} MB, but {CONFIG_FILE} describes {numbers / 1e6:,.1f} M numbers"
         raise HubError(f"{repository}: {message}")

@@ -4,6 +4,7 @@
 checkpoints by name: they are offered to that visitor alone.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,23 +14,35 @@ from zoo import examples
 from zoo.additions import load_offered
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.comparison import Comparison, Segmenter, Truth, choose, presets
+from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.presentation import describe, hub_note, picker_value
 from zoo.segment import decode_image, segment
 from zoo.stages import stages
 from zoo.truth import decode_truth
 
+logger = logging.getLogger("zoo")
+
 
 class Offer:
-    """The checkpoints on offer and their scores; `board` is the leaderboard's payload.
+    """The checkpoints on offer and their scores; `board` gives the leaderboard's payload, once, when it is needed.
 
     `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
     """
 
-    def __init__(self, catalog: Catalog, board: dict, run: Callable = segment, climb: Callable = stages):
-        self.catalog, self.board = catalog, board
-        self.scores = {row["sha256"]: row for row in reversed(board["rows"])}  # of several rows, the first
+    def __init__(self, catalog: Catalog, board: Callable[[], dict], run: Callable = segment, climb: Callable = stages):
+        self.catalog = catalog
+        self.make_board, self.kept = board, Once(budget=2)
         self.segmenter = Segmenter(lambda info: load_offered(catalog, info), run, climb)
+
+    @property
+    def board(self) -> dict:
+        """The leaderboard's payload."""
+        return self.kept.get("board", self.make_board)
+
+    @property
+    def scores(self) -> dict[str, dict]:
+        """The leaderboard's row of each checkpoint by weights sha256; of several rows, the first."""
+        return self.kept.get("scores", lambda: {row["sha256"]: row for row in reversed(self.board["rows"])})
 
     @property
     def infos(self) -> dict[str, CheckpointInfo]:
@@ -42,10 +55,12 @@ class Offer:
         return presets(list(infos.values()), self.scores).get("ladder") or list(infos)[:1]
 
     def warm_up(self):
-        """Load the first checkpoints and segment the first example, so that the first visitor need not wait.
+        """Read the leaderboard, import torch, segment the first example, so that the first visitor need not wait.
 
+        A request that comes meanwhile waits for what it needs, and for no more than that.
         The first pass of a model on an image size is slow and its time says little; the one that is kept comes after.
         """
+        logger.debug("the leaderboard has %d results", len(self.scores))
         with Image.open(examples.examples()[0].photo) as photo:
             for info in choose(self.infos, self.default_names()):
                 segment(self.segmenter.model(info), photo)

@@ -14,9 +14,9 @@ from PIL import Image
 from zoo.catalog import Snapshot, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, Comparison, Result, Rung, presets
+from zoo.config import VARIANTS
 from zoo.download import amount
 from zoo.examples import examples
-from zoo.fcn import VARIANTS
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
 from zoo.segment import encode_mask, png_bytes

@@ -5,20 +5,22 @@ cannot be used raises ImageError with a sentence for the person who sent it; wha
 way (first frame taken, made smaller) is said in the notes.
 """
 
+from __future__ import annotations
+
 import io
-import time
 import warnings
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from zoo.fcn import FCN
 from zoo.labels import LabelSet
 from zoo.page import Message
+
+if TYPE_CHECKING:
+    from zoo.fcn import FCN
 
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO: JPEGs of phones and 3D cameras
 MAXIMUM_PIXELS = 64_000_000
@@ -140,31 +142,22 @@ def to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
     return image
 
 
-@torch.inference_mode()
 def segment(model: FCN, image: Image.Image | np.ndarray, *, precision: str = "fp32") -> Segmentation:
     """Label every pixel of an RGB image (PIL, or (H, W, 3) uint8) at the image's own size, on the model's device.
 
     `precision` is 'fp32' or 'bf16' (autocast). Confidence is the softmax probability of the winning class; the time
     covers the forward pass from tensor to logits. Raises ValueError when the model returns numbers that are not finite.
     """
-    if precision not in ("fp32", "bf16"):
-        raise ValueError(f"precision is {precision!r}; it must be 'fp32' or 'bf16'")
-    device = next(model.parameters()).device
-    pixels = torch.from_numpy(np.array(image, dtype=np.uint8)).to(device)  # (H, W, 3)
-    images = (pixels.permute(2, 0, 1)[None].float() / 255).contiguous(memory_format=torch.channels_last)
-    reduced = torch.autocast(device.type, dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
-    begin = time.perf_counter()
-    with reduced:
-        logits = model(images)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    milliseconds = 1000 * (time.perf_counter() - begin)
-    logits = logits.float()
-    best, mask = logits.max(1)
-    confidence = (best - logits.logsumexp(1)).exp().clamp(max=1)
-    if not bool(confidence.isfinite().all()):
-        raise ValueError("the model returned logits that are not finite; the checkpoint is unusable")
-    return Segmentation(mask[0].to(torch.uint8).cpu().numpy(), confidence[0].cpu().numpy(), milliseconds)
+    from zoo import inference  # torch comes with it, and the page is served before that
+
+    return Segmentation(*inference.label(model, np.array(image, dtype=np.uint8), precision))
+
+
+def best_device() -> str:
+    """'cuda' where torch finds a GPU, otherwise 'cpu'."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def encode_mask(mask: np.ndarray, labels: LabelSet) -> bytes:

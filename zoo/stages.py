@@ -1,16 +1,22 @@
 """Inside the network: what the ladder of score maps says before and after each fusion, at the photo's size.
 
 Every score map is drawn as the network has it, one block of stride x stride pixels per score, so that the 32-pixel
-staircase, what each skip adds, and the last upsampling can be told apart.
+staircase, what each skip adds, and the last upsampling can be told apart. Torch is imported with the first photo, so
+that the page can be served before.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image
 
-from zoo.fcn import FCN, PAPER_OUTPUT_OFFSET
+if TYPE_CHECKING:
+    import torch
+
+    from zoo.fcn import FCN
 
 
 @dataclass(frozen=True)
@@ -24,26 +30,32 @@ class Stage:
     confidence: np.ndarray
 
 
-@torch.inference_mode()
 def stages(model: FCN, image: Image.Image) -> list[Stage]:
     """The ladder of `model` on an RGB image, from 'score 32' to 'output', each at the image's size.
 
     'score s' is what the 1x1 convolution at stride s says by itself, 'fused s' its sum with the coarser scores
     upsampled, 'output' the logits.
     """
+    import torch
+
     device = next(model.parameters()).device
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).to(device)
     images = pixels.permute(2, 0, 1)[None].float() / 255
     found = []
-    for name, scores in model.score_maps(images):
-        stride = int(name.split()[1])
-        rows, columns = (_cells(model, size, stride, device) for size in images.shape[-2:])
-        found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
-    return [*found, _stage("output", 1, model(images)[0])]
+    with torch.inference_mode():
+        for name, scores in model.score_maps(images):
+            stride = int(name.split()[1])
+            rows, columns = (_cells(model, size, stride, device) for size in images.shape[-2:])
+            found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
+        return [*found, _stage("output", 1, model(images)[0])]
 
 
 def _cells(model: FCN, size: int, stride: int, device: torch.device) -> torch.Tensor:
     """Index of the score nearest to each of `size` pixels."""
+    import torch
+
+    from zoo.fcn import PAPER_OUTPUT_OFFSET
+
     paper = model.config.padding == "paper"
     offset = PAPER_OUTPUT_OFFSET[stride] - stride // 2 if paper else model.config.phase
     return (torch.arange(size, device=device) + offset) // stride
@@ -51,4 +63,4 @@ def _cells(model: FCN, size: int, stride: int, device: torch.device) -> torch.Te
 
 def _stage(name: str, stride: int, scores: torch.Tensor) -> Stage:
     confidence, mask = scores.float().softmax(0).max(0)
-    return Stage(name, stride, mask.to(torch.uint8).cpu().numpy(), confidence.cpu().numpy())
+    return Stage(name, stride, mask.cpu().numpy().astype(np.uint8), confidence.cpu().numpy())

@@ -1,0 +1,58 @@
+"""Starting the page: it is served before torch is imported, and requests that come meanwhile are answered."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from page_server import GRADIO_WARNINGS
+from PIL import Image
+
+from zoo.catalog import load
+from zoo.examples import examples
+from zoo.segment import segment
+
+pytestmark = GRADIO_WARNINGS
+ROOT = Path(__file__).parent.parent
+LADDER = [f"{variant}-vgg16bn-w25-ce-camvid" for variant in ("fcn32s", "fcn16s", "fcn8s")]
+
+
+def test_page_needs_no_torch():
+    heavy = ("torch", "torchvision", "torchmetrics", "scipy", "matplotlib")
+    code = f"import sys, app; app.build(app.Page(app.Catalog(), dict)); print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == "[]"
+
+
+@pytest.fixture
+def fresh_address():
+    """Address of `python app.py`, given out as soon as it answers, long before it has warmed up."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    options = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port, "PYTHONUNBUFFERED": "1"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")} | options
+    command = [sys.executable, "app.py"]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield next(found[0] for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+", line)))
+        process.terminate()
+
+
+def test_requests_during_the_warm_up_are_answered(fresh_address):
+    photo = examples()[0].photo
+
+    def ask(name):
+        return Client(fresh_address, verbose=False).predict(handle_file(photo), [name], api_name="/segment")
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(ask, LADDER[1:]))
+    for name, (files, facts) in zip(LADDER[1:], answers, strict=True):
+        with Image.open(photo) as image, Image.open(files[0]) as mask:
+            agreement = np.array(mask) == segment(load(name), image.convert("RGB")).mask
+        assert agreement.mean() > 0.995 and set(facts["scores_on_this_image"]) == {name}

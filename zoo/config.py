@@ -1,0 +1,96 @@
+"""The architecture of an FCN as data: `FCNConfig`, and the names that its fields may have.
+
+Torch is not needed here, so that checkpoints can be listed, and the page served, before it is imported.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from typing import get_args
+
+VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
+OUTPUT_STRIDE = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
+PADDINGS = ("same", "paper")
+UPSAMPLINGS = ("paper", "learned", "fixed")
+VGG_BACKBONES = ("vgg16", "vgg16_bn")
+RESNET_BACKBONES = ("resnet18", "resnet50", "resnet101")
+BACKBONES = VGG_BACKBONES + RESNET_BACKBONES
+
+
+@dataclass(frozen=True)
+class FCNConfig:
+    """Architecture of an FCN, nothing else: no paths, no learning rates. Raises ValueError naming the field.
+
+    width: factor on the channels of a VGG backbone. head_channels, head_kernel, head_batch_norm: fc6 and fc7 of a VGG
+    (4096, 7, False in the paper); a ResNet has no such head. upsampling: 'paper' learns the x2 stages and fixes the
+    last one, 'learned' learns all, 'fixed' none. padding: 'same', or 'paper' for the published pad of 100.
+    phase: pixels by which 'same' shifts the grid of the pools; 3 samples where the paper's padding does (99 mod 32).
+    pool_scaling: the paper's constants on pool4 and pool3 for at-once training. mean, std: in the order of
+    channel_order, for values in [0, 1].
+    """
+
+    variant: str = "fcn8s"
+    backbone: str = "vgg16"
+    classes: tuple[str, ...] = ()
+    width: float = 1.0
+    head_channels: int = 4096
+    head_kernel: int = 7
+    head_batch_norm: bool = False
+    dropout: float = 0.5
+    padding: str = "same"
+    phase: int = 0
+    upsampling: str = "paper"
+    pool_scaling: bool = False
+    channel_order: str = "rgb"
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self):
+        for field in fields(self):
+            self._check_type(field.name, field.type)
+        choices = {"variant": VARIANTS, "backbone": BACKBONES, "padding": PADDINGS, "upsampling": UPSAMPLINGS}
+        choices["channel_order"] = ("rgb", "bgr")
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+        limits = {"width": (0.01, 2), "head_channels": (1, 8192), "head_kernel": (1, 15), "dropout": (0, 0.99)}
+        for name, (low, high) in (limits | {"phase": (0, 31)}).items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name}: {getattr(self, name)} is outside {low}..{high}")
+        self._check_combinations()
+
+    def _check_type(self, name: str, kind: type) -> None:
+        value = getattr(self, name)
+        if kind is float and type(value) is int:
+            object.__setattr__(self, name, float(value))
+        elif item := get_args(kind):
+            accepted = (int, float) if item[0] is float else item[0]
+            if not isinstance(value, list | tuple) or not all(
+                type(v) is not bool and isinstance(v, accepted) for v in value
+            ):
+                raise ValueError(f"{name}: needs a list of {item[0].__name__}, got {value!r}")
+            object.__setattr__(self, name, tuple(item[0](v) for v in value))
+        elif type(value) is not kind:
+            raise ValueError(f"{name}: needs {kind.__name__}, got {value!r}")
+
+    def _check_combinations(self) -> None:
+        if not 1 <= len(self.classes) <= 255 or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes: needs 1 to 255 different names, got {len(self.classes)}")
+        if self.head_kernel % 2 == 0:
+            raise ValueError(f"head_kernel: {self.head_kernel} is even; an odd kernel keeps the grid in place")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean, std: need three numbers each, std above zero")
+        if self.padding == "paper" and (self.head_kernel != 7 or self.phase):
+            raise ValueError("padding: 'paper' goes with head_kernel 7 and phase 0, its crop offsets depend on them")
+        if self.backbone not in VGG_BACKBONES and (self.width != 1.0 or self.padding == "paper"):
+            raise ValueError(f"backbone: {self.backbone} goes with width 1.0 and padding 'same'")
+
+    def to_dict(self) -> dict:
+        """Plain JSON values; `from_dict` gives the equal configuration back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "FCNConfig":
+        """The configuration with these fields; raises ValueError naming a field that is unknown or wrong."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown field {', '.join(map(repr, unknown))} in the model's configuration")
+        return cls(**values)
