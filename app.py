@@ -28,11 +28,12 @@ from zoo.additions import bring_in, keep_added, may_add
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointError
 from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth
+from zoo.controls import strip_value
 from zoo.labels import LabelSet
 from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.page.address import row_key, tab_of
-from zoo.presentation import inside_choices, inside_value, iou_value, strip_value, summary, viewer_value, zip_bytes
+from zoo.presentation import inside_choices, inside_value, iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, best_device, segment
 from zoo.stages import stages
 

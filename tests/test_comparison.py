@@ -14,18 +14,10 @@ from PIL import Image
 
 from zoo.catalog import Snapshot
 from zoo.comparison import Comparison, Memory, Once, Segmenter, Truth, choose, model_bytes, presets, version
+from zoo.controls import hub_note, hub_progress, picker_value, strip_value
 from zoo.examples import examples
 from zoo.labels import CAMVID
-from zoo.presentation import (
-    hub_note,
-    hub_progress,
-    iou_value,
-    picker_value,
-    strip_value,
-    summary,
-    viewer_value,
-    zip_bytes,
-)
+from zoo.presentation import iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, Segmentation, decode_image
 
 
@@ -137,8 +129,8 @@ def test_presets(page):
     infos = list(page.infos.values())
     found = presets(infos, page.scores)
     assert found["ladder"] == LADDER
-    assert sorted(found["losses"]) == sorted([LADDER[2], FOCAL])
-    assert found["best"] == [LADDER[2]] and len(found["all"]) == 4
+    assert found["losses"] == [LADDER[2], FOCAL]
+    assert found["best"] == [LADDER[2]] and found["all"] == [*LADDER, FOCAL]
     alone = presets([page.infos[LADDER[0]]], {})
     assert alone == {"all": [LADDER[0]]}
 
@@ -148,7 +140,7 @@ def test_viewer_value_follows_the_work(page, work):
     assert [panel["status"] for panel in viewer_value(waiting, {}, "en")["panels"]] == ["running", "waiting", "waiting"]
     value = viewer_value(work, page.scores, "en")
     json.dumps(value, allow_nan=False)
-    assert value["photo"]["width"] == 480 and value["truth"] is None
+    assert value["photo"]["width"] == 480 and value["truth"] is None and value["columns"] is None
     for panel, result in zip(value["panels"], work.results.values(), strict=True):
         shares = [(result.mask == index).mean() for index in range(11)]
         assert panel["shares"] == pytest.approx(shares) and sum(panel["shares"]) == pytest.approx(1)
@@ -162,6 +154,9 @@ def test_picker_and_strip_values(page):
     value = picker_value(list(page.infos.values()), page.scores, LADDER, "pt-BR")
     assert [item["variant"] for item in value["items"]] == ["fcn32s", "fcn16s", "fcn8s", "fcn8s"]
     assert value["strings"]["preset_ladder"] == "Escada"
+    (grid,) = value["grids"]
+    assert grid["title"] == "vgg16bn-w6 · camvid" and grid["columns"] == ["CE", "Focal"]
+    assert [row["names"] for row in grid["rows"]] == [[LADDER[0], None], [LADDER[1], None], [LADDER[2], FOCAL]]
     strip = strip_value("0016E5_08041", "en")
     assert strip["selected"] == "0016E5_08041" and len({item["title"] for item in strip["items"]}) == 5
     json.dumps([value, strip], allow_nan=False)
@@ -212,7 +207,7 @@ def test_iou_table_lists_classes_that_occur(work):
         LADDER[1]: {"miou": 0.5, "class_iou": dict.fromkeys(CAMVID.classes) | {"sky": 0.5, "car": 0.0}},
     }
     value = iou_value(work, scores, "en")
-    assert value["columns"] == ["FCN-32s · ce", "FCN-16s · ce"]
+    assert value["columns"] == ["FCN-32s · CE", "FCN-16s · CE"]
     assert [(row["name"], row["values"]) for row in value["rows"]] == [
         ("sky", [1.0, 0.5]),
         ("car", [None, 0.0]),

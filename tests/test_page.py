@@ -152,13 +152,9 @@ def test_bad_files_get_an_answer_and_break_nothing(visit, tmp_path):
     wait_for_masks(tab)
 
 
-def test_presets_filters_and_address(visit):
+def test_presets_and_address(visit):
     tab = visit()
     picker = tab.locator("#picker")
-    picker.get_by_role("button", name="FCN-8s", exact=True).click()
-    expect(picker.locator("input[type=checkbox]")).to_have_count(2)
-    picker.get_by_role("button", name="focal", exact=True).click()
-    expect(picker.locator("input[type=checkbox]")).to_have_count(1)
     picker.get_by_role("button", name="Losses").click()
     tab.wait_for_url(f"**checkpoints={LADDER[2]},{FOCAL}")
     wait_for_masks(tab, 2)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from viewer_page import MASKS, Page, data_url, ladder, panel, value
+from viewer_page import MASKS, Page, data_url, labels, ladder, mask_url, panel, value
 
 from zoo.viewer import component_files
 
@@ -55,6 +55,24 @@ def test_nothing_overflows(open_page, count, width):
     boxes = [viewer.card(i).locator(".stage").bounding_box() for i in range(count)]
     assert len({(round(box["width"]), round(box["height"])) for box in boxes}) == 1
     assert boxes[0]["width"] >= 130
+
+
+@pytest.mark.parametrize(("width", "columns"), [(390, 3), (1280, 3), (300, 2)])
+def test_a_table_of_panels_keeps_its_rows(open_page, width, columns):
+    """Nine panels of three variants and three losses, ground truth below; too narrow a page gives up the rows."""
+    viewer = open_page(viewport={"width": width, "height": 844})
+    titles = [f"FCN-{variant} · {loss}" for variant in ("32s", "16s", "8s") for loss in ("CE", "Focal", "Dice")]
+    panels = [panel("abc"[i % 3], title, name=title, subtitle="vgg16bn-w25 · camvid") for i, title in enumerate(titles)]
+    viewer.send(value(*panels, columns=3, truth={"mask": mask_url(MASKS["a"]), "labels": labels()}))
+    boxes = [viewer.card(i).locator(".stage").bounding_box() for i in range(9)]
+    rows = [round(box["y"]) for box in boxes]
+    assert rows.count(rows[0]) == columns
+    if columns == 3:
+        assert [rows[at] for at in (0, 3, 6)] == sorted(set(rows))
+    assert viewer.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert viewer.page.locator(".card .title").all_inner_texts()[:9] == titles
+    cut = "titles => titles.filter((title) => title.scrollWidth > title.clientWidth + 1).length"
+    assert viewer.page.locator(".card .title").evaluate_all(cut) == 0
 
 
 def test_targets_are_large_enough_on_a_phone(open_page):

@@ -344,6 +344,10 @@ def test_panels_with_one_title_are_told_apart(viewer):
     losses = [panel("a", "FCN-8s", subtitle="small, ce"), panel("b", "FCN-8s", subtitle="small, dice")]
     viewer.send(value(*losses))
     assert viewer.page.locator(".card .title").all_inner_texts() == ["FCN-8s · ce", "FCN-8s · dice"]
+    remote = [panel(key, "FCN-8s · CE", subtitle=f"vgg16bn · camvid · ana/{key}@0123456") for key in "ab"]
+    viewer.send(value(*remote))
+    found = ["FCN-8s · CE · ana/a@0123456", "FCN-8s · CE · ana/b@0123456"]
+    assert viewer.page.locator(".card .title").all_inner_texts() == found
 
 
 def test_strings_and_numbers_follow_the_page(viewer):

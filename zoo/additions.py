@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import version
+from zoo.controls import hub_progress
 from zoo.download import load_repository
 from zoo.hub import HubError
 from zoo.page import Message, texts
-from zoo.presentation import hub_progress
 
 if TYPE_CHECKING:
     from zoo.fcn import FCN

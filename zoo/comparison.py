@@ -20,11 +20,11 @@ from PIL import Image
 
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.config import VARIANTS
 from zoo.labels import LabelSet
 from zoo.page import Message
 from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
 from zoo.stages import Stage, stages
+from zoo.titles import rank
 
 if TYPE_CHECKING:
     import torch
@@ -254,10 +254,10 @@ def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, l
     ladders = group_by(infos, lambda info: (info.backbone_label, info.loss, info.dataset))
     losses = group_by(infos, lambda info: (info.variant, info.backbone_label, info.dataset))
     found = {
-        "ladder": sorted(longest(ladders), key=lambda info: VARIANTS.index(info.variant)),
-        "losses": longest(losses),
+        "ladder": sorted(longest(ladders), key=rank),
+        "losses": sorted(longest(losses), key=rank),
         "best": [max(infos, key=score)] if any(map(score, infos)) else [],
-        "all": infos[:MAXIMUM_PANELS],
+        "all": sorted(infos, key=rank)[:MAXIMUM_PANELS],
     }
     return {name: [name_of(info) for info in group] for name, group in found.items() if group}
 

@@ -15,7 +15,8 @@ from zoo.additions import load_offered
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
-from zoo.presentation import describe, hub_note, picker_value
+from zoo.controls import hub_note, picker_value
+from zoo.presentation import describe
 from zoo.segment import decode_image, segment
 from zoo.stages import stages
 from zoo.truth import decode_truth

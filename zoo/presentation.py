@@ -11,32 +11,15 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from zoo.catalog import Snapshot, name_of
+from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
-from zoo.comparison import MAXIMUM_PANELS, Comparison, Result, Rung, presets
-from zoo.config import VARIANTS
-from zoo.download import amount
-from zoo.examples import examples
+from zoo.comparison import Comparison, Result, Rung
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
 from zoo.segment import encode_mask, png_bytes
+from zoo.titles import arrange, rank, subtitle, title
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal content gives equal files
-THUMBNAIL = (160, 120)
-AGES = (("days", 86400), ("hours", 3600), ("minutes", 60))  # seconds
-
-
-def title(info: CheckpointInfo) -> str:
-    """'FCN-8s' for the variant fcn8s."""
-    return f"FCN-{info.variant.removeprefix('fcn')}"
-
-
-def subtitle(info: CheckpointInfo) -> str:
-    """What tells checkpoints of one variant apart: backbone, loss, dataset; on the Hub repository and revision."""
-    parts = [info.backbone_label, info.loss, info.dataset]
-    if info.source == "hub":
-        parts.append(f"{info.location}@{(info.revision or '')[:7]}")
-    return " · ".join(parts)
 
 
 def labels_value(labels: LabelSet) -> dict:
@@ -65,9 +48,16 @@ def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str)
     waiting = [info for info in comparison.infos if name_of(info) not in comparison.results | comparison.errors]
     return scene_value(comparison, language) | {
         "panels": [panel_value(comparison, info, info in waiting[:1], scores) for info in comparison.infos],
+        "columns": columns(comparison.infos),
         "notes": [translate(note, language) for note in comparison.decoded.notes],
         "leaderboard_links": True,
     }
+
+
+def columns(infos: list[CheckpointInfo]) -> int | None:
+    """How many panels stand in a row where variants and losses make a full table in this order; else None."""
+    grid = arrange(infos)
+    return len(grid.losses) if grid and grid.complete and infos == sorted(infos, key=rank) else None
 
 
 def scene_value(comparison: Comparison, language: str) -> dict:
@@ -216,31 +206,6 @@ def zip_bytes(comparison: Comparison, facts: dict) -> bytes:
         return buffer.getvalue()
 
 
-def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected: list[str], language: str) -> dict:
-    """The value of the checkpoint list."""
-    items = [describe(info, scores) | {"title": title(info), "subtitle": subtitle(info)} for info in infos]
-    items.sort(key=lambda item: (item["dataset"], item["backbone"], VARIANTS.index(item["variant"]), item["loss"]))
-    return {
-        "items": items,
-        "selected": selected,
-        "presets": [{"key": key, "names": names} for key, names in presets(infos, scores).items()],
-        "maximum": MAXIMUM_PANELS,
-        "strings": texts(language),
-    }
-
-
-def strip_value(selected: str | None, language: str) -> dict:
-    """The value of the strip of examples."""
-    strings = texts(language)
-    items = []
-    for number, example in enumerate(examples(), 1):
-        with Image.open(example.photo) as photo:
-            photo.thumbnail(THUMBNAIL)
-            title = strings["example_title"].format(number=number)
-            items.append({"name": example.name, "title": title, "src": photo_url(photo)})
-    return {"items": items, "selected": selected, "strings": strings}
-
-
 def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) -> dict | None:
     """The value of the IoU table; `scores` gives 'class_iou' and 'miou' on this image of checkpoints by name.
 
@@ -256,24 +221,4 @@ def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) ->
     strings = texts(language)
     rows.append({"name": strings["iou_mean"], "color": None, "values": [score["miou"] for score in scores.values()]})
     infos = [comparison.results[name].info for name in scores]
-    return {"columns": [f"{title(info)} · {info.loss}" for info in infos], "rows": rows, "strings": strings}
-
-
-def hub_note(snapshot: Snapshot, language: str) -> str:
-    """How old the list of the Hub's checkpoints is, or why there is none; empty where nothing of the Hub is named."""
-    if snapshot.hub == "off":
-        return ""
-    strings, age = texts(language), snapshot.age_seconds()
-    if snapshot.refreshing or snapshot.hub == "waiting":
-        return strings["hub_asking"]
-    if age is None:
-        return strings["hub_failed"].format(reason=snapshot.reason)
-    unit, size = next((pair for pair in AGES if age >= 2 * pair[1]), ("now", 1))
-    when = strings[f"hub_age_{unit}"].format(number=round(age / size))
-    return strings["hub_listed" if snapshot.hub == "listed" else "hub_kept"].format(when=when, reason=snapshot.reason)
-
-
-def hub_progress(done: int, total: int, language: str) -> str:
-    """'41 of 58 MB'."""
-    number, _, whole, unit = amount(done, total).split()
-    return texts(language)["hub_progress"].format(done=number, total=whole, unit=unit)
+    return {"columns": [title(info) for info in infos], "rows": rows, "strings": strings}

@@ -1,6 +1,8 @@
 // The list of checkpoints with filters and presets.
-// value: {items: [{name, title, subtitle, variant, loss, parameters, source, miou, miou_interval}], selected: [name],
+// value: {items: [{name, title, subtitle, variant, variant_title, loss, loss_title, parameters, miou, miou_interval}],
+//         grids: [{title, columns: [title], rows: [{title, names: [name or null]}]}], selected: [name],
 //         presets: [{key, names}], maximum, strings}
+// Checkpoints of a grid stand in a table of variants and losses, the others on cards below it.
 // Events: "change" when a tick changes, "preset" when a preset is chosen, "details" with {name} for the leaderboard.
 
 const list = element.querySelector(".picker-list");
@@ -9,13 +11,15 @@ const presetRow = element.querySelector(".picker-presets");
 const filterRow = element.querySelector(".picker-filters");
 const count = element.querySelector(".picker-count");
 const open = {variant: null, loss: null}; // null: every one
+const CROWD = 9; // more checkpoints than this get filters
 
 const value = () => props.value || {items: [], selected: [], presets: [], strings: {}};
 const string = (key) => value().strings[key] || key;
 const locale = document.documentElement.lang || undefined;
 const percent = (number) =>
   (100 * number).toLocaleString(locale, {minimumFractionDigits: 1, maximumFractionDigits: 1});
-const variantTitle = (variant) => variant.replace(/^fcn/, "FCN-");
+const filtered = () => Object.values(open).some((choice) => choice !== null);
+const evaluated = (item) => item.miou !== null && item.miou !== undefined;
 
 function node(tag, className, text) {
   const made = document.createElement(tag);
@@ -58,15 +62,15 @@ function drawPresets() {
 
 function drawFilters() {
   const groups = Object.keys(open).map((property) => {
-    const choices = [...new Set(value().items.map((item) => item[property]))];
-    if (choices.length < 2) return null;
+    const titles = new Map(value().items.map((item) => [item[property], item[`${property}_title`]]));
+    const choices = [...titles.keys()];
+    if (choices.length < 2 || value().items.length <= CROWD) return null;
     const group = node("div", "picker-filter");
     group.setAttribute("role", "group");
     group.setAttribute("aria-label", string(`filter_${property}`));
     group.append(node("span", "picker-filter-name", string(`filter_${property}`)));
     for (const choice of [null, ...choices]) {
-      const label = choice === null ? string("filter_any") : property === "variant" ? variantTitle(choice) : choice;
-      const button = node("button", "picker-chip", label);
+      const button = node("button", "picker-chip", choice === null ? string("filter_any") : titles.get(choice));
       button.type = "button";
       button.setAttribute("aria-pressed", String(open[property] === choice));
       button.addEventListener("click", () => {
@@ -81,53 +85,122 @@ function drawFilters() {
   filterRow.replaceChildren(...groups.filter(Boolean));
 }
 
-function scoreBar(item) {
-  const score = node("span", "picker-score");
-  if (item.miou === null || item.miou === undefined) {
-    score.append(node("span", "picker-miou", string("not_evaluated")));
-    return score;
-  }
+/** mIoU as a bar with the interval on it. */
+function scoreBar({miou, miou_interval}) {
   const bar = node("span", "picker-bar");
   bar.setAttribute("aria-hidden", "true");
   const fill = node("span", "picker-fill");
-  fill.style.width = `${100 * item.miou}%`;
+  fill.style.width = `${100 * miou}%`;
   bar.append(fill);
-  if (item.miou_interval) {
-    const [low, high] = item.miou_interval;
+  if (miou_interval) {
+    const [low, high] = miou_interval;
     const range = node("span", "picker-interval");
     range.style.left = `${100 * low}%`;
     range.style.width = `${100 * (high - low)}%`;
     bar.append(range);
   }
-  const half = item.miou_interval ? (item.miou_interval[1] - item.miou_interval[0]) / 2 : null;
-  const text = `${percent(item.miou)} %${half === null ? "" : ` ± ${percent(half)}`}`;
-  score.append(bar, node("span", "picker-miou", `mIoU ${text}`));
-  return score;
+  return bar;
 }
 
-function drawItem(item) {
-  const row = node("div", "picker-item");
-  const label = node("label");
+/** "± 2.0", empty without an interval. */
+function half({miou_interval}) {
+  return miou_interval ? `± ${percent((miou_interval[1] - miou_interval[0]) / 2)}` : "";
+}
+
+function scoreText(item) {
+  return evaluated(item) ? `mIoU ${percent(item.miou)} % ${half(item)}`.trim() : string("not_evaluated");
+}
+
+function score(item) {
+  const line = node("span", "picker-score");
+  if (evaluated(item)) line.append(scoreBar(item));
+  line.append(node("span", "picker-miou", scoreText(item)));
+  return line;
+}
+
+function checkbox(item) {
   const box = node("input");
   box.type = "checkbox";
   box.value = item.name;
   box.addEventListener("change", () => toggle(item.name, box.checked));
+  return box;
+}
+
+/** The link to a checkpoint's row on the leaderboard. */
+function rowLink(item) {
+  const link = node("button", "picker-link", "↗");
+  link.type = "button";
+  link.title = string("open_leaderboard");
+  link.setAttribute("aria-label", `${string("open_leaderboard")}: ${item.name}`);
+  link.addEventListener("click", () => trigger("details", {name: item.name}));
+  return link;
+}
+
+const millions = (item) => `${(item.parameters / 1e6).toLocaleString(locale, {maximumSignificantDigits: 3})} M`;
+
+function drawItem(item) {
+  const row = node("div", "picker-item");
+  const label = node("label");
   const text = node("span", "picker-text");
-  const millions = (item.parameters / 1e6).toLocaleString(locale, {maximumSignificantDigits: 3});
   const heading = node("span", "picker-title", item.title);
-  heading.append(node("span", "picker-parameters", `${millions} M`));
-  text.append(heading, node("span", "picker-subtitle", item.subtitle), scoreBar(item));
-  label.append(box, text);
+  heading.append(node("span", "picker-parameters", millions(item)));
+  text.append(heading, node("span", "picker-subtitle", item.subtitle), score(item));
+  label.append(checkbox(item), text);
   row.append(label);
-  if (item.miou !== null && item.miou !== undefined) {
-    const link = node("button", "picker-link", "↗");
-    link.type = "button";
-    link.title = string("open_leaderboard");
-    link.setAttribute("aria-label", `${string("open_leaderboard")}: ${item.name}`);
-    link.addEventListener("click", () => trigger("details", {name: item.name}));
-    row.append(link);
-  }
+  if (evaluated(item)) row.append(rowLink(item));
   return row;
+}
+
+/** A heading of a grid that ticks its whole row or column, or unticks it when it is ticked already. */
+function gridHeading(title, scope, names) {
+  const heading = node("th");
+  heading.scope = scope;
+  const button = node("button", "picker-all", title);
+  button.type = "button";
+  button.title = string("tick_all").replace("{title}", title);
+  button.addEventListener("click", () => {
+    const {selected} = value();
+    const rest = selected.filter((name) => !names.includes(name));
+    const every = names.every((name) => selected.includes(name));
+    select(every ? rest : [...rest, ...names].slice(0, value().maximum), "change");
+  });
+  heading.append(button);
+  return heading;
+}
+
+function gridCell(item) {
+  const cell = node("td");
+  if (!item) return cell;
+  const box = node("div", "picker-item");
+  const label = node("label");
+  const input = checkbox(item);
+  input.setAttribute("aria-label", `${item.title}: ${scoreText(item)}`);
+  label.append(input, node("span", "picker-value", evaluated(item) ? percent(item.miou) : "–"));
+  label.title = `${item.name}: ${scoreText(item)}`;
+  if (evaluated(item)) label.append(node("span", "picker-half", half(item)), scoreBar(item));
+  box.append(label);
+  if (evaluated(item)) box.append(rowLink(item));
+  cell.append(box);
+  return cell;
+}
+
+function drawGrid({title, columns, rows}, items) {
+  const table = node("table", "picker-grid");
+  const found = rows.flatMap((row) => row.names).filter(Boolean);
+  const sizes = [...new Set(found.map((name) => millions(items.get(name))))];
+  const head = node("tr");
+  head.append(node("td"));
+  columns.forEach((column, at) => {
+    head.append(gridHeading(column, "col", rows.map((row) => row.names[at]).filter(Boolean)));
+  });
+  const lines = rows.map((row) => {
+    const line = node("tr");
+    line.append(gridHeading(row.title, "row", row.names.filter(Boolean)));
+    line.append(...row.names.map((name) => gridCell(items.get(name))));
+    return line;
+  });
+  table.append(node("caption", "", `${title} · ${sizes.join(", ")}`), head, ...lines);
+  return table;
 }
 
 function drawItems() {
@@ -135,7 +208,11 @@ function drawItems() {
   const shown = value().items.filter((item) =>
     Object.entries(open).every(([property, choice]) => choice === null || item[property] === choice),
   );
-  list.replaceChildren(legend, ...shown.map(drawItem));
+  const items = new Map(value().items.map((item) => [item.name, item]));
+  const grids = filtered() ? [] : value().grids || [];
+  const inGrid = new Set(grids.flatMap((grid) => grid.rows.flatMap((row) => row.names)));
+  const cards = shown.filter((item) => !inGrid.has(item.name)).map(drawItem);
+  list.replaceChildren(legend, ...grids.map((grid) => drawGrid(grid, items)), ...cards);
   drawTicks();
 }
 

@@ -2,6 +2,7 @@
 // Every string of the value enters the page through textContent or an attribute, never as HTML.
 
 const cards = new Map(); // panel key -> card
+const SMALLEST_CARD = 100; // CSS pixels with its gap, in a table
 
 /** A new element with properties and children; children that are strings become text. */
 function make(tag, properties = {}, children = []) {
@@ -166,15 +167,21 @@ function showPosition() {
   return put(find(".position"), parts.filter(Boolean).join(" · "));
 }
 
-/** Columns by number of panels and width: side by side as long as a panel keeps a useful size. */
+/**
+ * Columns by number of panels and width: side by side as long as a panel keeps a useful size. Where the page says that
+ * the panels make a table (value.columns), its rows stay rows, even on a phone: all zoom together, so small is enough.
+ */
 function layOut() {
   if (!state.value) return;
   const { width, height } = state.value.photo;
   const grid = find(".grid");
   const count = state.panels.length;
   const room = grid.clientWidth || element.clientWidth || 1;
-  const wanted = count <= 3 ? count : count === 4 ? 2 : 3;
+  const table = state.value.columns || 0;
+  const wanted = table || (count <= 3 ? count : count === 4 ? 2 : 3);
   const fitting = room < 560 ? (count > 3 ? 2 : 1) : Math.max(2, Math.floor(room / 260));
-  grid.style.setProperty("--columns", String(Math.max(1, Math.min(wanted, fitting))));
+  const columns = table && table * SMALLEST_CARD <= room ? table : Math.max(1, Math.min(wanted, fitting));
+  grid.style.setProperty("--columns", String(columns));
+  grid.classList.toggle("dense", room / columns < 200);
   grid.style.setProperty("--ratio", String(Math.min(Math.max(width / height, 0.7), 2.4)));
 }

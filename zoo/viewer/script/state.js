@@ -105,7 +105,7 @@ function countShares(panel) {
 /** A panel's name on cards and in lists: panels with one title are told apart by what differs in their subtitles. */
 function panelTitle({ data }) {
   const titleOf = (other) => String(other.title || other.name);
-  const partsOf = (other) => String(other.subtitle || "").split(/,\s*/);
+  const partsOf = (other) => String(other.subtitle || "").split(/\s*[,·]\s*/);
   const checkpoints = state.panels.map((panel) => panel.data).filter((other) => !other.isTruth);
   const title = titleOf(data);
   if (checkpoints.filter((other) => titleOf(other) === title).length < 2) return title;

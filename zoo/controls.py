@@ -1,0 +1,87 @@
+"""The values of the page's controls: list of checkpoints, strip of examples, and what is known of the Hub's list."""
+
+from PIL import Image
+
+from zoo.catalog import Snapshot, name_of
+from zoo.checkpoint import CheckpointInfo
+from zoo.comparison import MAXIMUM_PANELS, group_by, presets
+from zoo.download import amount
+from zoo.examples import examples
+from zoo.page import texts
+from zoo.presentation import describe, photo_url
+from zoo.titles import arrange, loss_title, rank, subtitle, title, variant_title
+
+THUMBNAIL = (160, 120)
+AGES = (("days", 86400), ("hours", 3600), ("minutes", 60))  # seconds
+
+
+def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected: list[str], language: str) -> dict:
+    """The value of the checkpoint list: its items in order, and the grids into which some of them fit."""
+    infos = sorted(infos, key=rank)
+    items = [
+        describe(info, scores)
+        | {"title": title(info), "subtitle": subtitle(info), "variant_title": variant_title(info.variant)}
+        | {"loss_title": loss_title(info.loss)}
+        for info in infos
+    ]
+    return {
+        "items": items,
+        "grids": grids(infos),
+        "selected": selected,
+        "presets": [{"key": key, "names": names} for key, names in presets(infos, scores).items()],
+        "maximum": MAXIMUM_PANELS,
+        "strings": texts(language),
+    }
+
+
+def grids(infos: list[CheckpointInfo]) -> list[dict]:
+    """Tables of checkpoint names, variants down and losses across, for bundled and folder checkpoints that fill one."""
+    local = [info for info in infos if info.source != "hub"]
+    found = []
+    for group in group_by(local, lambda info: (info.dataset, info.backbone_label)):
+        if grid := arrange(group):
+            rows = [
+                {
+                    "title": variant_title(variant),
+                    "names": [
+                        name_of(info) if (info := grid.cells.get((variant, loss))) else None for loss in grid.losses
+                    ],
+                }
+                for variant in grid.variants
+            ]
+            found.append(
+                {"title": subtitle(group[0]), "columns": [loss_title(loss) for loss in grid.losses], "rows": rows}
+            )
+    return found
+
+
+def strip_value(selected: str | None, language: str) -> dict:
+    """The value of the strip of examples."""
+    strings = texts(language)
+    items = []
+    for number, example in enumerate(examples(), 1):
+        with Image.open(example.photo) as photo:
+            photo.thumbnail(THUMBNAIL)
+            title = strings["example_title"].format(number=number)
+            items.append({"name": example.name, "title": title, "src": photo_url(photo)})
+    return {"items": items, "selected": selected, "strings": strings}
+
+
+def hub_note(snapshot: Snapshot, language: str) -> str:
+    """How old the list of the Hub's checkpoints is, or why there is none; empty where nothing of the Hub is named."""
+    if snapshot.hub == "off":
+        return ""
+    strings, age = texts(language), snapshot.age_seconds()
+    if snapshot.refreshing or snapshot.hub == "waiting":
+        return strings["hub_asking"]
+    if age is None:
+        return strings["hub_failed"].format(reason=snapshot.reason)
+    unit, size = next((pair for pair in AGES if age >= 2 * pair[1]), ("now", 1))
+    when = strings[f"hub_age_{unit}"].format(number=round(age / size))
+    return strings["hub_listed" if snapshot.hub == "listed" else "hub_kept"].format(when=when, reason=snapshot.reason)
+
+
+def hub_progress(done: int, total: int, language: str) -> str:
+    """'41 of 58 MB'."""
+    number, _, whole, unit = amount(done, total).split()
+    return texts(language)["hub_progress"].format(done=number, total=whole, unit=unit)

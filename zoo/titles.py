@@ -1,0 +1,71 @@
+"""How checkpoints are called where people choose and compare them: variant and loss first, the rest below.
+
+The name of a checkpoint is exact but long; on a card or in a table heading, the variant and the loss are what people
+look for. Losses are given as the literature abbreviates them, the same in every language.
+"""
+
+from dataclasses import dataclass
+
+from zoo.checkpoint import CheckpointInfo
+from zoo.config import VARIANTS
+
+LOSSES = {"ce": "CE", "focal": "Focal", "dice": "Dice"}  # in the order in which they are shown
+
+
+def variant_title(variant: str) -> str:
+    """'FCN-8s' for 'fcn8s'."""
+    return f"FCN-{variant.removeprefix('fcn')}"
+
+
+def loss_title(loss: str) -> str:
+    """'Focal' for 'focal', 'CE + Dice' for the sum 'ce+dice'; a loss of another name as it is."""
+    return " + ".join(LOSSES.get(part, part) for part in loss.split("+"))
+
+
+def title(info: CheckpointInfo) -> str:
+    """'FCN-8s · Focal'."""
+    return f"{variant_title(info.variant)} · {loss_title(info.loss)}"
+
+
+def subtitle(info: CheckpointInfo) -> str:
+    """What tells checkpoints of one title apart: backbone and dataset; on the Hub repository and revision too."""
+    parts = [info.backbone_label, info.dataset]
+    if info.source == "hub":
+        parts.append(f"{info.location}@{(info.revision or '')[:7]}")
+    return " · ".join(parts)
+
+
+def loss_rank(loss: str) -> tuple[int, str]:
+    """Sorts losses as `LOSSES` does, others behind them by name."""
+    known = list(LOSSES)
+    return (known.index(loss) if loss in known else len(known)), loss
+
+
+def rank(info: CheckpointInfo) -> tuple:
+    """Sorts checkpoints by dataset, backbone, variant from coarse to fine, and loss."""
+    return info.dataset, info.backbone_label, VARIANTS.index(info.variant), loss_rank(info.loss), info.location
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Checkpoints of one backbone and dataset by variant (rows) and loss (columns); a cell may be empty."""
+
+    variants: tuple[str, ...]
+    losses: tuple[str, ...]
+    cells: dict[tuple[str, str], CheckpointInfo]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every variant has every loss."""
+        return len(self.cells) == len(self.variants) * len(self.losses)
+
+
+def arrange(infos: list[CheckpointInfo]) -> Grid | None:
+    """The grid of these checkpoints; None where they make no table: one row or column, or two of one kind."""
+    cells = {(info.variant, info.loss): info for info in infos}
+    variants = tuple(variant for variant in VARIANTS if any(variant == row for row, _ in cells))
+    losses = tuple(sorted({loss for _, loss in cells}, key=loss_rank))
+    alike = len({(info.backbone_label, info.dataset) for info in infos}) == 1
+    if not alike or len(cells) != len(infos) or min(len(variants), len(losses)) < 2:
+        return None
+    return Grid(variants, losses, cells)
