@@ -247,7 +247,7 @@ def test_portuguese_dark_page(visit):
     tab = visit(language="pt-BR", theme="dark")
     expect(tab.get_by_role("heading", level=1)).to_have_text("FCN lado a lado")
     expect(tab.locator("#go")).to_have_text("Comparar")
-    expect(tab.locator("#picker")).to_contain_text("52,0 %")
+    expect(tab.locator("#picker")).to_contain_text("52,0± 2,0")
     expect(tab.locator("#viewer")).to_contain_text("Sobreposição")
     expect(tab.locator("#status")).to_contain_text("3 máscaras em")
     picture(tab, "compare-dark-portuguese")
