@@ -23,6 +23,7 @@ from gradio.utils import get_upload_folder
 import evaluation.table
 import zoo.viewer
 from evaluation import leaderboard, metrics
+from evaluation.live import LiveBoard
 from zoo import examples
 from zoo.additions import bring_in, keep_added, may_add
 from zoo.catalog import Catalog, name_of
@@ -92,8 +93,9 @@ def uploaded_path(payload) -> str | None:
 class Page(Offer):
     """What happens on an event of the page or a call of the API."""
 
-    def __init__(self, catalog: Catalog, board: Callable[[], dict]):
-        super().__init__(catalog, board, run, climb)
+    def __init__(self, catalog: Catalog, board: Callable[..., dict]):
+        self.live = LiveBoard(catalog, board)
+        super().__init__(catalog, self.live.payload, run, climb)
 
     def compare(self, path, picker, truth_path, added, request: gr.Request):
         """Segment the photo with every ticked checkpoint; yields viewer, IoU table, comparison and status each time."""
@@ -159,29 +161,42 @@ class Page(Offer):
         example = examples.find(query.get("example", "")) or examples.examples()[0]
         infos = self.infos
         names = [name for name in query.get("checkpoints", "").split(",") if name in infos]
-        board = self.board | {"strings": evaluation.table.strings(language), "locale": language}
         return (
             str(example.photo),
             self.picker(names or self.default_names(), language),
             strip_value(example.name, language),
-            board,
+            self.board_value(language),
             evaluation.table.how_we_measure(language),
             gr.Tabs(selected=tab_of(query)),
         )
+
+    def board_value(self, language: str) -> dict:
+        """The value of the leaderboard's table."""
+        return self.board | {"strings": evaluation.table.strings(language), "locale": language}
 
     def relist(self, picker: dict, added: dict, request: gr.Request):
         """The checkpoint list with what the Hub has answered since, ticks unchanged, and the note on the Hub."""
         language = language_of(request)
         return self.picker(picker["selected"], language, added), self.note(language)
 
+    def rerank(self, request: gr.Request):
+        """The leaderboard with the Hub's results, and the note on them."""
+        language = language_of(request)
+        return self.board_value(language), " ".join(translate(note, language) for note in self.live.notes())
+
     def ask_hub(self, request: gr.Request) -> str:
-        """Ask the Hub for its list anew; gives the note that says so."""
+        """Ask the Hub for its lists anew; gives the note that says so."""
         self.catalog.refresh(force=True)
+        self.live.refresh(force=True)
         return self.note(language_of(request))
 
     def await_hub(self):
         """Until the Hub has answered, or as long as its settings let it try; the page is in use meanwhile."""
         self.catalog.refresh(wait=self.catalog.settings.list_seconds)
+
+    def await_results(self):
+        """Until the Hub's results have been read, or as long as `await_hub` would wait."""
+        self.live.refresh(wait=self.catalog.settings.list_seconds)
 
     def add(self, text: str, picker: dict, added: dict, request: gr.Request):
         """Bring in a repository for this visitor alone; yields text box, progress, checkpoint list and additions."""
@@ -274,10 +289,12 @@ def build(page: Page) -> gr.Blocks:
             with gr.Tab(I18N("tab_compare"), id="compare"):
                 parts = build_compare_tab(page)
             with gr.Tab(I18N("tab_leaderboard"), id="leaderboard") as shown:
+                results_note = gr.Markdown("", visible=page.live.settings.reads_results, elem_id="results-note")
                 board = gr.HTML(**evaluation.table.component_files(), apply_default_css=False, elem_id="leaderboard")
                 with gr.Accordion(I18N("how_we_measure"), open=False):
                     measure = gr.Markdown()
         gr.Markdown(I18N("privacy"), elem_id="privacy")
+        parts.board, parts.results_note = board, results_note
         connect(page, blocks, tabs, board, measure, parts)
         shown.select(None, js=script("tab_leaderboard"), api_visibility="private", show_progress="hidden")
         gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
@@ -330,7 +347,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
 
 def build_hub(page: Page) -> tuple:
     """The accordion of the Hub: text box with its button and progress, refresh button, note. Hidden without a use."""
-    listing, adding = page.catalog.settings.lists_hub, may_add(page.catalog)
+    listing, adding = page.catalog.settings.reads_results, may_add(page.catalog)
     with gr.Accordion(I18N("hub"), open=False, visible=listing or adding, elem_id="hub"):
         with gr.Column(visible=adding):
             gr.Markdown(I18N("hub_help"), elem_id="hub-help")
@@ -347,10 +364,12 @@ def connect_hub(page: Page, part: SimpleNamespace, restore):
     """Tie the Hub's events: its checkpoints come after the page, and are asked for again on demand."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
     relist = {"fn": page.relist, "inputs": [part.picker, part.added], "outputs": [part.picker, part.note], **private}
-    if page.catalog.settings.lists_hub:
+    rerank = {"fn": page.rerank, "inputs": None, "outputs": [part.board, part.results_note], **private}
+    if page.catalog.settings.reads_results:
         asked = part.refresh.click(page.ask_hub, None, part.note, **private)
         for event in (restore, asked):
             event.then(page.await_hub, concurrency_limit=None, **private).then(**relist)
+            event.then(page.await_results, concurrency_limit=None, **private).then(**rerank)
     inputs = [part.repository, part.picker, part.added]
     outputs = [part.repository, part.adding, part.picker, part.added]
     gr.on([part.add.click, part.repository.submit], page.add, inputs, outputs, concurrency_limit=4, **private)
@@ -431,6 +450,7 @@ def main():
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
     page = Page(Catalog(), leaderboard.payload)
     page.catalog.refresh()
+    page.live.refresh()
     blocks = launch(
         page,
         server_name=os.environ.get("GRADIO_SERVER_NAME"),

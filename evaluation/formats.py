@@ -7,8 +7,9 @@ import pandas as pd
 COLUMNS = ("rank", "checkpoint", "dataset", "images", "mIoU", "95 % interval", "pixel acc.", "mean acc.", "f.w. IoU")
 COLUMNS += ("boundary F", "parameters", "GMACs", "ms")
 NUMERIC = {"rank", "images", "mIoU", "pixel acc.", "mean acc.", "f.w. IoU", "boundary F", "parameters", "GMACs", "ms"}
-CSV_FIELDS = ("rank", "name", "variant", "loss", "backbone", "dataset", "split", "images", "source", "revision")
-CSV_FIELDS += ("miou", "miou_low", "miou_high", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "dice")
+CSV_FIELDS = ("rank", "name", "variant", "loss", "backbone", "dataset", "split", "images", "source", "provenance")
+CSV_FIELDS += ("revision", "miou", "miou_low", "miou_high", "pixel_accuracy", "mean_accuracy")
+CSV_FIELDS += ("frequency_weighted_iou", "dice")
 CSV_FIELDS += ("boundary_f", "expected_calibration_error", "parameters", "gmacs", "file_bytes", "milliseconds")
 CSV_FIELDS += ("device", "threads", "precision", "peak_memory_bytes", "sha256", "git_commit", "date", "command")
 ALIGNED = {"disable_numparse": True, "colalign": ["right" if name in NUMERIC else "left" for name in COLUMNS]}
@@ -23,13 +24,13 @@ def _cells(row: dict) -> tuple[str, ...]:
         "-" if row["rank"] is None else str(row["rank"]),
         row["name"],
         f"{row['dataset']} {row['split']}",
-        str(row["images"]),
+        str(row["images"] or "-"),
         _percent(row["miou"]),
         "-" if interval is None else f"{_percent(interval[0])} to {_percent(interval[1])}",
         *shares,
         f"{row['parameters'] / 1e6:.2f} M",
-        f"{row['gmacs']:.2f}",
-        f"{row['milliseconds']:.0f}",
+        "-" if row["gmacs"] is None else f"{row['gmacs']:.2f}",
+        "-" if row["milliseconds"] is None else f"{row['milliseconds']:.0f}",
     )
 
 
@@ -73,9 +74,13 @@ def latex(payload: dict) -> str:
     return style.to_latex(hrules=True, column_format=columns)
 
 
+def _no_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+
+
 def comma_separated(payload: dict) -> str:
-    """`full` as CSV."""
-    return full(payload).to_csv(index=False, lineterminator="\n")
+    """`full` as CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    return full(payload).map(_no_formula).to_csv(index=False, lineterminator="\n")
 
 
 def as_json(payload: dict) -> str:

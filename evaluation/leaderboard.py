@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -17,10 +18,15 @@ import numpy as np
 
 from evaluation import formats
 from evaluation.bootstrap import both_intervals, miou_statistic
+from evaluation.merging import Additions, Entry, merge
 from evaluation.metrics import none_if_nan, scores
 from evaluation.results import Result, ResultError, read_result, verify
 from evaluation.table import published
-from zoo.catalog import scan
+from zoo.catalog import Catalog, scan
+from zoo.checkpoint import CheckpointError
+from zoo.hub import parse_repository
+from zoo.publish import Push, Target, push_report, upload
+from zoo.settings import HubSettings
 
 logger = logging.getLogger("evaluation")
 
@@ -36,22 +42,26 @@ def recipe_path(name: str) -> str | None:
     return path.as_posix() if (Path(__file__).parent.parent / path).is_file() else None
 
 
-def payload(results_folder: str | Path | None = None) -> dict:
+def payload(results_folder: str | Path | None = None, additions: Additions | None = None) -> dict:
     """The leaderboard as JSON values: {"rows", "pairs", "published", "problems"}; metrics are fractions in [0, 1].
 
-    Rows are sorted by dataset, split, rank and mIoU. `pairs` holds the paired difference of mIoU of every two
-    checkpoints on the same images under "a|b@dataset/split", and under "a|b" where that names one split only.
+    `additions` are what the Hub adds to the results of the folder. Rows are sorted by dataset, split, rank and mIoU.
+    `pairs` holds the paired difference of mIoU of every two checkpoints on the same images under "a|b@dataset/split",
+    and under "a|b" where that names one split only.
     A result that cannot be read is left out, logged as a warning and named in `problems`.
     """
     results, problems = read_results(results_folder)
+    entries, left_out = merge(results, additions or Additions())
+    problems += left_out
     for problem in problems:
         logger.warning(problem)
     bundled = {(info.name, info.sha256) for info in scan()[0]}
-    rows = [_row(result, bundled) for result in results]
+    rows = [_row(entry, bundled) for entry in entries]
     rank(rows)
     order = sorted(range(len(rows)), key=lambda index: _place(rows[index]))
-    rows, results = [rows[index] for index in order], [results[index] for index in order]
-    return {"rows": rows, "pairs": pairs(results), "published": published(), "problems": problems}
+    rows, results = [rows[index] for index in order], [entries[index].result for index in order]
+    measured = [result for result in results if result.counts is not None]
+    return {"rows": rows, "pairs": pairs(measured), "published": published(), "problems": problems}
 
 
 def read_results(folder: str | Path | None = None) -> tuple[list[Result], list[str]]:
@@ -70,8 +80,8 @@ def _place(row: dict):
     return row["dataset"], row["split"], last, row["rank"] or 0, -(row["miou"] or 0), row["name"]
 
 
-def _row(result: Result, bundled: set[tuple[str, str]]) -> dict:
-    document = result.document
+def _row(entry: Entry, bundled: set[tuple[str, str]]) -> dict:
+    document = entry.result.document
     checkpoint, dataset, scored = document["checkpoint"], document["dataset"], document["scores"]
     intervals, cost = document["intervals"], document["cost"]
     timing = next((entry for entry in cost["timings"] if entry["kind"] == "cpu"), cost["timings"][0])
@@ -81,6 +91,8 @@ def _row(result: Result, bundled: set[tuple[str, str]]) -> dict:
         **{name: checkpoint[name] for name in ("name", "variant", "loss", "backbone", "repository", "revision")},
         **{name: checkpoint[name] for name in ("sha256", "file_bytes", "training")},
         "source": "bundled" if is_bundled else checkpoint["source"],
+        "provenance": entry.provenance,
+        "recomputed": entry.recomputed,
         "recipe": training.get("recipe") or recipe_path(checkpoint["name"]),
         "dataset": dataset["name"],
         "split": dataset["split"],
@@ -196,6 +208,33 @@ def check_submission(path: str | Path) -> list[str]:
     return problems
 
 
+def with_hub(folder: Path) -> dict:
+    """`payload` with the Hub's results; what is old or missing is said on standard error."""
+    from evaluation.live import LiveBoard  # it builds on this module
+
+    catalog = Catalog()
+    live = LiveBoard(catalog, partial(payload, folder))
+    rows = live.refresh(wait=catalog.settings.pull_seconds)
+    for note in live.notes():
+        print(note, file=sys.stderr)
+    return rows
+
+
+def submit(path: Path, repository: str, *, pull_request: bool, dry_run: bool) -> Push:
+    """Upload a result and its counts to `results/` of the dataset repository OWNER/NAME, created if needed.
+
+    Raises ResultError where `check_submission` finds something, HubError when the Hub does not take it.
+    """
+    problems = check_submission(path)
+    if problems:
+        raise ResultError(problems[0])
+    settings = HubSettings.from_environment()
+    repository, branch = parse_repository(repository, settings.endpoint)
+    files = {f"results/{file.name}": file for file in (path, path.with_suffix(".npz"))}
+    target = Target(repository, kind="dataset", branch=branch, pull_request=pull_request)
+    return upload(files, target, settings, dry_run=dry_run)
+
+
 BEGIN, END = "<!-- leaderboard", "<!-- /leaderboard -->"
 
 
@@ -215,15 +254,21 @@ def put_table(path: Path, text: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 fine, 1 when something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.leaderboard", description=__doc__)
-    commands = parser.add_subparsers(dest="action", metavar="verify | check FILE")
+    commands = parser.add_subparsers(dest="action", metavar="verify | check | submit")
     parser.add_argument("--format", choices=formats.FORMATS, default="table", help="how to print the rows")
     parser.add_argument(
         "--results", metavar="DIR", default="", help="folder of the results (default: the shipped ones)"
     )
     parser.add_argument("--into", metavar="FILE", type=Path, help="put the Markdown table between the marks of FILE")
+    parser.add_argument("--hub", action="store_true", help="add the results on the Hub that the environment names")
     commands.add_parser("verify", help="recompute every figure of every result; fails on a difference")
     checker = commands.add_parser("check", help="say whether a result file can be submitted, and what to do if not")
     checker.add_argument("files", nargs="+", metavar="FILE")
+    sender = commands.add_parser("submit", help="send a result to a dataset repository on the Hub")
+    sender.add_argument("file", metavar="FILE", type=Path)
+    sender.add_argument("repository", metavar="OWNER/NAME")
+    sender.add_argument("--pr", action="store_true", help="propose it as a pull request")
+    sender.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
     options = parser.parse_args(arguments)
     folder = Path(options.results) if options.results else results_path()
     if options.action != "check" and not folder.is_dir():
@@ -233,7 +278,16 @@ def main(arguments: list[str] | None = None) -> int:
         put_table(options.into, formats.markdown(payload(folder)))
         return 0
     if options.action is None:
-        print(formats.FORMATS[options.format](payload(folder)), end="")
+        rows = with_hub(folder) if options.hub else payload(folder)
+        print(formats.FORMATS[options.format](rows), end="")
+        return 0
+    if options.action == "submit":
+        try:
+            sent = submit(options.file, options.repository, pull_request=options.pr, dry_run=options.dry_run)
+        except (ResultError, CheckpointError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        print(push_report(sent))
         return 0
     if options.action == "check":
         found = {Path(file): check_submission(file) for file in options.files}

@@ -79,10 +79,13 @@ class ResultError(ValueError):
 
 @dataclass(frozen=True)
 class Result:
-    """A result read back: the JSON document, the counts, and the names of images and sequences in their order."""
+    """A result read back: the JSON document, the counts, and the names of images and sequences in their order.
+
+    counts is None where only the document is known, as of a result that somebody else states.
+    """
 
     document: dict
-    counts: Counts
+    counts: Counts | None
     image_ids: tuple[str, ...]
     sequences: tuple[str, ...]
 
@@ -197,8 +200,11 @@ def _check_field(document: dict, name: str, kind, prefix: str = "") -> None:
         raise ResultError(f"{prefix}{name}: needs {expected}, is {type(value).__name__}")
 
 
-def read_result(path: str | Path) -> Result:
-    """Document and counts. Raises ResultError when either is missing, broken, or they do not belong together."""
+def read_result(path: str | Path, *, maximum_unpacked: int = MAXIMUM_COUNTS_BYTES) -> Result:
+    """Document and counts. Raises ResultError when either is missing, broken, or they do not belong together.
+
+    Counts that unpack to more than `maximum_unpacked` bytes are refused before they are read.
+    """
     path = Path(path)
     document = read_document(path)
     counts_path = path.with_suffix(".npz")
@@ -208,7 +214,7 @@ def read_result(path: str | Path) -> Result:
         raise ResultError(f"{counts_path}: missing; the counts belong beside the JSON")
     if hashlib.sha256(counts_path.read_bytes()).hexdigest() != document["counts"]["sha256"]:
         raise ResultError(f"{counts_path}: its sha256 is not counts.sha256 of {path.name}; keep the two files together")
-    arrays = _read_arrays(counts_path)
+    arrays = _read_arrays(counts_path, maximum_unpacked)
     images, classes = document["dataset"]["images"], len(document["dataset"]["classes"])
     expected = {
         "matrices": (images, classes, classes),
@@ -229,13 +235,13 @@ def read_result(path: str | Path) -> Result:
     return Result(document, counts, *(tuple(arrays[name].tolist()) for name in ("image_ids", "sequences")))
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, maximum_unpacked: int) -> dict[str, np.ndarray]:
     names = [field.name for field in fields(Counts)] + ["image_ids", "sequences"]
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > MAXIMUM_COUNTS_BYTES:
-            raise ResultError(f"{path}: unpacks to {unpacked} bytes, more than {MAXIMUM_COUNTS_BYTES}")
+        if unpacked > maximum_unpacked:
+            raise ResultError(f"{path}: unpacks to {unpacked} bytes, more than {maximum_unpacked}")
         with np.load(path, allow_pickle=False) as archive:
             missing = [name for name in names if name not in archive]
             if missing:

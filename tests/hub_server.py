@@ -25,7 +25,7 @@ TOKEN = "hf_loopback"
 
 @dataclass
 class Repository:
-    """One repository: files per branch, the commit each is at, who may read it. Spaces are "spaces/OWNER/NAME"."""
+    """One repository: files per branch, the commit each is at, who may read it. Of other kinds: "spaces/OWNER/NAME"."""
 
     branches: dict[str, dict[str, bytes]] = field(default_factory=lambda: {"main": {}})
     commits: dict[str, str] = field(default_factory=lambda: {"main": hashlib.sha1(b"root").hexdigest()})
@@ -320,7 +320,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._error(401)
         wanted = json.loads(self.content)
         name = f"{wanted.get('organization') or 'me'}/{wanted['name']}"
-        name = f"spaces/{name}" if wanted.get("type") == "space" else name
+        name = f"{wanted['type']}s/{name}" if wanted.get("type") in ("space", "dataset") else name
         exists = name in self.server.repositories
         if not exists:
             self.server.repositories[name] = Repository(private=wanted.get("visibility") == "private")
@@ -406,8 +406,8 @@ class Handler(BaseHTTPRequestHandler):
         return self._json({"name": "me", "type": "user"}) if self.known else self._error(401)
 
 
-REPOSITORY, PART = r"((?:spaces/)?[\w.-]+/[\w.-]+)", r"([^/]+)"
-API = r"/api/(?:models/|(?=spaces/))((?:spaces/)?[\w.-]+/[\w.-]+)"
+REPOSITORY, PART = r"((?:spaces/|datasets/)?[\w.-]+/[\w.-]+)", r"([^/]+)"
+API = r"/api/(?:models/|(?=spaces/|datasets/))((?:spaces/|datasets/)?[\w.-]+/[\w.-]+)"
 ROUTES = [
     ("GET", r"/api/models", Handler.models),
     ("GET", rf"{API}", Handler.model),

@@ -1,5 +1,6 @@
 """A page with tiny checkpoints for the tests: three variants, one more loss, and a made-up leaderboard."""
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import pytest
 import torch
 
 import app
+from evaluation.leaderboard import payload
+from evaluation.merging import Additions
 from zoo import checkpoint
 from zoo.catalog import Catalog
 from zoo.fcn import FCN, FCNConfig
@@ -75,13 +78,28 @@ def board(infos) -> dict:
             }
         )
     rows.sort(key=lambda row: -row["miou"])
-    return {"rows": [row | {"rank": rank} for rank, row in enumerate(rows, 1)], "pairs": {}, "published": []}
+    return {
+        "rows": [row | {"rank": rank} for rank, row in enumerate(rows, 1)],
+        "pairs": {},
+        "published": [],
+        "problems": [],
+    }
 
 
 def make_page(root: Path, settings: HubSettings | None = None) -> app.Page:
     """The page's functions over the checkpoints in `root`, and those of the Hub that `settings` name."""
     catalog = Catalog(settings or HubSettings(), root=root)
-    return app.Page(catalog, lambda: board(catalog.snapshot().checkpoints))
+    return page_of(catalog, lambda: board(catalog.snapshot().checkpoints))
+
+
+def page_of(catalog: Catalog, board: Callable[[], dict]) -> app.Page:
+    """The page's functions with `board()` and, unranked beside it, the rows that the Hub adds."""
+
+    def assemble(additions: Additions | None = None) -> dict:
+        own, found = board(), payload(catalog.settings.cache / "none", additions)
+        return own | {"rows": own["rows"] + found["rows"]}
+
+    return app.Page(catalog, assemble)
 
 
 @contextmanager

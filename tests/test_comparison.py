@@ -14,7 +14,7 @@ from PIL import Image
 
 from zoo.catalog import Snapshot
 from zoo.comparison import Comparison, Memory, Once, Segmenter, Truth, choose, model_bytes, presets, version
-from zoo.controls import hub_note, hub_progress, picker_value, strip_value
+from zoo.controls import hub_progress, picker_value, strip_value
 from zoo.examples import examples
 from zoo.labels import CAMVID
 from zoo.presentation import iou_value, summary, viewer_value, zip_bytes
@@ -164,13 +164,13 @@ def test_picker_and_strip_values(page):
 
 def test_the_note_on_the_hub_says_age_and_failure():
     def note(hub, age=None, **facts):
-        return hub_note(Snapshot((), (), hub, None if age is None else time.time() - age, **facts), "en")
+        return Snapshot((), (), hub, None if age is None else time.time() - age, **facts).note()
 
     assert note("off") == "" and note("waiting") == "Asking the Hub for its checkpoints …"
     assert note("listed", 30).endswith("listed just now.")
     assert note("listed", 301).endswith("listed 5 min ago.") and note("listed", 90_000).endswith("25 h ago.")
-    assert "3 days ago, the last request failed. Timeout." in note("failed", 3 * 86400, reason="Timeout.")
-    assert note("failed", reason="Timeout.").endswith("none shown, the request failed. Timeout.")
+    assert "3 days ago, the last request failed. Timeout." in note("failed", 3 * 86400, reason="Timeout")
+    assert note("failed", reason="Timeout").endswith("none shown, the request failed. Timeout.")
     assert hub_progress(41_000_000, 58_000_000, "pt-BR") == "41 de 58 MB"
 
 

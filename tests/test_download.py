@@ -12,7 +12,8 @@ from hub_server import TOKEN, HubServer, refusing_port, silent_port
 
 from zoo.checkpoint import load_folder
 from zoo.download import amount, load_repository, pull, remove_excess
-from zoo.hub import HubError, HubUnreachable, list_checkpoints
+from zoo.hub import HubError, HubUnreachable
+from zoo.listing import list_checkpoints
 from zoo.settings import HubSettings
 
 pytestmark = pytest.mark.usefixtures("hub_environment")

@@ -17,6 +17,7 @@ from page_reading import PATIENCE, read_mask, upload, wait_for_masks
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 from playwright.sync_api import expect
+from test_hub_results import result_files
 
 from zoo.examples import examples
 from zoo.segment import decode_image
@@ -222,7 +223,11 @@ def test_checkpoints_of_the_hub_come_later_and_added_ones_are_the_visitors_own(v
     with HubServer() as hub:
         hub.add("ana/net", tmp_path / "ana/net")
         hub.add("bo/net", tmp_path / "bo/net")
-        settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", authors=("ana",))
+        hub.add(
+            "datasets/bo/results", result_files(tmp_path / "results", repository="ana/net", checkpoint__loss="<i>ce")
+        )
+        named = {"authors": ("ana",), "results": ("bo/results",)}
+        settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", **named)
         with serve(make_page(tmp_path / "bundled", settings)) as address:
             tab = visit(address=address, query=f"checkpoints={LADDER[0]}", count=1)
             expect(tab.locator("#picker input[value='ana/net']")).to_be_visible()
@@ -241,6 +246,11 @@ def test_checkpoints_of_the_hub_come_later_and_added_ones_are_the_visitors_own(v
             other = visit(address=address, query=f"checkpoints={LADDER[0]},bo/net", count=1)
             expect(other.locator("#picker input[value='ana/net']")).to_be_visible()
             expect(other.locator("#picker input[value='bo/net']")).to_have_count(0)
+            other.get_by_role("tab", name="Leaderboard").click()
+            expect(other.locator("#results-note")).to_contain_text("Results on the Hub: read")
+            row = other.locator("#leaderboard tbody th[scope=row]", has_text="ana/net")
+            expect(row).to_contain_text("<i>ce")
+            expect(row).to_contain_text("community")
 
 
 def test_portuguese_dark_page(visit):

@@ -251,10 +251,9 @@ def test_counts_that_run_code_or_lack_an_array_are_refused(written):
         read_result(written)
 
 
-def test_counts_that_unpack_to_too_much_are_refused(written, monkeypatch):
-    monkeypatch.setattr(results, "MAXIMUM_COUNTS_BYTES", 1000)
+def test_counts_that_unpack_to_too_much_are_refused(written):
     with pytest.raises(ResultError, match="unpacks to"):
-        read_result(written)
+        read_result(written, maximum_unpacked=1000)
 
 
 @pytest.mark.parametrize("moment", ["figures", "check_schema"])

@@ -96,7 +96,7 @@ def few():
     """Three measured checkpoints and one without scores, on the same images; rank 1 is shared."""
     rows = [
         measured(THIRD, "fcn32s", 0.50, [0.47, 0.53], 3, 60.0, 0.88),
-        row(UNMEASURED, "fcn8s", "focal", pixel_accuracy=0.89, source="hub"),
+        row(UNMEASURED, "fcn8s", "focal", pixel_accuracy=0.89, source="hub", provenance="community", recomputed=False),
         measured(SECOND, "fcn16s", 0.58, [0.55, 0.605], 1, 90.0, 0.91),
         measured(BEST, "fcn8s", 0.60, [0.57, 0.63], 1, 80.0, 0.90),
     ]
@@ -110,7 +110,15 @@ def few():
 def mixed():
     """Two data sets, two splits, and a stranger's checkpoint whose every text tries to be markup."""
     stranger = row(
-        HOSTILE, HOSTILE, HOSTILE, miou=0.3, miou_interval=[0.2, 0.4], rank=1, source=HOSTILE, backbone=HOSTILE
+        HOSTILE,
+        HOSTILE,
+        HOSTILE,
+        miou=0.3,
+        miou_interval=[0.2, 0.4],
+        rank=1,
+        source=HOSTILE,
+        backbone=HOSTILE,
+        provenance=HOSTILE,
     )
     stranger |= {"dataset": "voc", "split": HOSTILE, "classes": [HOSTILE], "class_iou": {HOSTILE: 0.3}}
     stranger |= {"command": HOSTILE, "training": {HOSTILE: HOSTILE}, "device": HOSTILE, "milliseconds": 5.0}
@@ -230,7 +238,19 @@ def test_languages_have_the_same_texts_and_places():
 
 def test_every_text_is_used():
     scripts = table.component_files()["js_on_load"].split("\n", 2)[2]
-    composed = ("variant_", "loss_", "dataset_", "source_", "facet_", "preset_", "column_", "hint_", "export_", "save_")
+    composed = (
+        "variant_",
+        "loss_",
+        "dataset_",
+        "source_",
+        "provenance_",
+        "facet_",
+        "preset_",
+        "column_",
+        "hint_",
+        "export_",
+        "save_",
+    )
     unused = [key for key in table.strings("en") if f'"{key}"' not in scripts and not key.startswith(composed)]
     assert unused == []
 
@@ -267,6 +287,8 @@ def test_default_order_is_by_rank_then_miou_and_unranked_rows_come_last(visit):
     page = visit()
     assert names(page) == [BEST, SECOND, THIRD, UNMEASURED]
     assert cells(page, "rank") == ["1", "1", "3", "–"]
+    last = page.locator(".ranking tbody tr").last
+    assert "community, as stated, not recomputed" in last.inner_text()
     assert cells(page, "miou") == ["60.0", "58.0", "50.0", "–"]
     assert header(page, "rank").get_attribute("aria-sort") == "ascending"
     assert page.locator(".ranking th[aria-sort]").count() == 1

@@ -9,7 +9,6 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from zoo import hub
 from zoo.card import draw_picture, find_results, write_card
 from zoo.catalog import Catalog, find, name_of, select
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
@@ -17,7 +16,9 @@ from zoo.config import VARIANTS
 from zoo.convert import SOURCES, convert
 from zoo.deploy import deploy
 from zoo.download import amount, copy_folder, pull
-from zoo.publish import Push, push
+from zoo.hub import parse_repository
+from zoo.listing import list_checkpoints
+from zoo.publish import push, push_report
 from zoo.settings import HubSettings, environment_help
 from zoo.verification import verify
 
@@ -198,20 +199,6 @@ def run_convert(options) -> None:
     print(f"{info.name} ({info.parameters:,} parameters, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
 
 
-def push_report(done: Push) -> str:
-    """What a push did, line by line."""
-    if not done.sent and not done.removed:
-        return f"{done.page} already holds these files at commit {done.commit}; nothing sent"
-    verb = "would send" if done.dry_run else "sent"
-    lines = [f"{verb} {len(done.sent)} files, {done.sent_bytes / 1e6:.1f} MB, to {done.page}"]
-    if done.created:
-        lines.append("the repository does not exist yet" if done.dry_run else "the repository was created")
-    lines += [f"  {name}" for name in done.sent]
-    lines += [f"  {name} (removed)" for name in done.removed]
-    lines += [f"  {name} (unchanged)" for name in done.unchanged]
-    return "\n".join(lines)
-
-
 def describe(info: CheckpointInfo) -> dict:
     """A CheckpointInfo as JSON values."""
     return asdict(info) | {"config": info.config.to_dict(), "labels": asdict(info.labels)}
@@ -246,9 +233,9 @@ def find_anywhere(checkpoint: str) -> CheckpointInfo:
     if local or "/" not in checkpoint or checkpoint.startswith((".", "/", "~")):
         return read_info(local_folder(checkpoint, remote=False))
     settings = HubSettings.from_environment()
-    repository, revision = hub.parse_repository(checkpoint, settings.endpoint)
+    repository, revision = parse_repository(checkpoint, settings.endpoint)
     name = repository + (f"@{revision}" if revision else "")
-    listing = hub.list_checkpoints(replace(settings, authors=(), collections=(), repos=(name,)))
+    listing = list_checkpoints(replace(settings, authors=(), collections=(), repos=(name,)))
     if not listing.checkpoints:
         raise CheckpointError("; ".join(listing.problems))
     return listing.checkpoints[0]

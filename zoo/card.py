@@ -21,6 +21,7 @@ CARD_FILE = "README.md"
 TEMPLATE_FILE = "card_template.md"
 PICTURE_FILE = "example.png"
 RESULTS_FOLDER = ".eval_results"
+MIOU_NOTE = "mean IoU in per cent"  # how the notes of an entry in RESULTS_FOLDER begin
 VARIANT_TITLES = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 METRICS = {
     "miou": "Mean IoU",
@@ -141,7 +142,7 @@ def eval_results(info: CheckpointInfo, results: list[dict]) -> dict[str, str]:
             task_id=_value(info, document, "dataset.split"),
             value=round(100 * _value(info, document, "scores.miou"), 2),
             date=_value(info, document, "environment.date"),
-            notes=f"mean IoU in per cent; {_protocol(document)} Weights sha256 {info.sha256}.",
+            notes=f"{MIOU_NOTE}; {_protocol(document)} Weights sha256 {info.sha256}.",
         )
         files.setdefault(f"{RESULTS_FOLDER}/{_safe_name(dataset)}.yaml", []).append(entry)
     return {

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.download import Progress, load_repository, pull
-from zoo.hub import AuthorScore, HubError, HubUnreachable, Listing, list_checkpoints, parse_repository, read_items
+from zoo.hub import HubError, parse_repository
+from zoo.listing import AuthorScore, Listing, list_checkpoints, read_items
+from zoo.renewal import Renewal, hub_note
 from zoo.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("zoo")
 
-LISTING_FORMAT = 1
+LISTING_FORMAT = 2
 MAXIMUM_ADDED = 500
 
 
@@ -126,24 +128,8 @@ class Snapshot:
         return None if self.listed_at is None else max(0.0, time.time() - self.listed_at)
 
     def note(self) -> str:
-        """State of the Hub's part in one English sentence for the page; empty when there is nothing to say."""
-        age = self.age_seconds()
-        when = "" if age is None else "just now" if age < 90 else f"{_duration(age)} ago"
-        if self.hub == "off":
-            return ""
-        if self.hub == "waiting":
-            return "Checkpoints on the Hub: asking."
-        if self.hub == "listed":
-            return f"Checkpoints on the Hub: listed {when}."
-        shown = f"shown as listed {when}" if when else "none shown"
-        return f"Checkpoints on the Hub: {shown}, the last request failed. {self.reason}"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size or unit == "minutes":
-            return f"{seconds / size:.0f} {unit}"
-    raise AssertionError("unreachable")
+        """State of the Hub's part in one sentence for the page, a Message; empty when there is nothing to say."""
+        return hub_note("hub", self.hub, self.listed_at, self.reason, self.refreshing)
 
 
 class Catalog:
@@ -157,19 +143,15 @@ class Catalog:
         self.settings = settings or HubSettings.from_environment()
         self._root = root
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._listing: Listing | None = None
-        self._reason: str | None = None
         self._added: dict[str, CheckpointInfo] = {}
-        if self.settings.lists_hub:
-            self._listing = self._read_stored()
+        stored = self._read_stored() if self.settings.lists_hub else None
+        self._listing = Renewal(self._ask, self.settings.fresh_seconds, stored, "zoo-listing")
 
     def snapshot(self) -> Snapshot:
         """The catalog now, without waiting for anything but the bundled folders' small configurations."""
         bundled, problems = scan(self._root)
-        with self._lock:
-            listing, reason = self._listing, self._reason
-            refreshing = self._thread is not None
+        now = self._listing.now()
+        listing, reason = now.value, now.reason
         found = {info.sha256: info for info in bundled}
         for info in listing.checkpoints if listing else ():
             found.setdefault(info.sha256, info)
@@ -178,7 +160,7 @@ class Catalog:
         state = state if self.settings.lists_hub else "off"
         listed_at = listing.listed_at if listing else None
         scores = listing.author_scores() if listing else {}
-        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason or "", refreshing, scores)
+        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason, now.refreshing, scores)
 
     def find(self, name: str) -> CheckpointInfo:
         """The checkpoint of that name, listed or added; raises CheckpointError with the names of those listed."""
@@ -235,8 +217,8 @@ class Catalog:
 
     def _listed(self, repository: str) -> bool:
         names = {parse_repository(name)[0] for name in self.settings.repos}
-        with self._lock:
-            names |= {item["id"] for item in self._listing.items} if self._listing else set()
+        listing = self._listing.now().value
+        names |= {item["id"] for item in listing.items} if listing else set()
         return repository in names or repository.split("/")[0] in self.settings.authors
 
     def refresh(self, *, force: bool = False, wait: float = 0.0) -> Snapshot:
@@ -244,31 +226,15 @@ class Catalog:
 
         Waits at most `wait` seconds for the answer, then gives the snapshot.
         """
-        with self._lock:
-            age = time.time() - self._listing.listed_at if self._listing else None
-            fresh = age is not None and 0 <= age < self.settings.fresh_seconds and self._reason is None
-            if self.settings.lists_hub and self._thread is None and (force or not fresh):
-                self._thread = threading.Thread(target=self._ask, daemon=True, name="zoo-listing")
-                self._thread.start()
-            thread = self._thread
-        if thread is not None and wait > 0:
-            thread.join(wait)
+        if self.settings.lists_hub:
+            self._listing.refresh(force=force, wait=wait)
         return self.snapshot()
 
-    def _ask(self) -> None:
-        listing, reason = None, None
-        try:
-            listing = list_checkpoints(self.settings)
-            self._store(listing)
-        except HubUnreachable as error:
-            reason = f"{error}."
-        except Exception as error:  # a page without its Hub part must say why rather than wait for ever
-            logger.exception("Listing the Hub failed")
-            reason = f"Unexpected answer: {error}."
-        with self._lock:
-            self._listing = listing or self._listing
-            self._reason = reason
-            self._thread = None
+    def _ask(self) -> Listing:
+        earlier = self._listing.now().value
+        listing = list_checkpoints(self.settings, earlier.items if earlier else ())
+        self._store(listing)
+        return listing
 
     @property
     def _path(self) -> Path:

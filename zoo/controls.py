@@ -1,8 +1,8 @@
-"""The values of the page's controls: list of checkpoints, strip of examples, and what is known of the Hub's list."""
+"""The values of the page's controls: list of checkpoints, strip of examples, progress of a download."""
 
 from PIL import Image
 
-from zoo.catalog import Snapshot, name_of
+from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, group_by, presets
 from zoo.download import amount
@@ -12,7 +12,6 @@ from zoo.presentation import describe, photo_url
 from zoo.titles import arrange, loss_title, rank, subtitle, title, variant_title
 
 THUMBNAIL = (160, 120)
-AGES = (("days", 86400), ("hours", 3600), ("minutes", 60))  # seconds
 
 
 def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected: list[str], language: str) -> dict:
@@ -65,20 +64,6 @@ def strip_value(selected: str | None, language: str) -> dict:
             title = strings["example_title"].format(number=number)
             items.append({"name": example.name, "title": title, "src": photo_url(photo)})
     return {"items": items, "selected": selected, "strings": strings}
-
-
-def hub_note(snapshot: Snapshot, language: str) -> str:
-    """How old the list of the Hub's checkpoints is, or why there is none; empty where nothing of the Hub is named."""
-    if snapshot.hub == "off":
-        return ""
-    strings, age = texts(language), snapshot.age_seconds()
-    if snapshot.refreshing or snapshot.hub == "waiting":
-        return strings["hub_asking"]
-    if age is None:
-        return strings["hub_failed"].format(reason=snapshot.reason)
-    unit, size = next((pair for pair in AGES if age >= 2 * pair[1]), ("now", 1))
-    when = strings[f"hub_age_{unit}"].format(number=round(age / size))
-    return strings["hub_listed" if snapshot.hub == "listed" else "hub_kept"].format(when=when, reason=snapshot.reason)
 
 
 def hub_progress(done: int, total: int, language: str) -> str:

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub, read within time and size limits: requests, and the list of checkpoints there.
+"""The Hugging Face Hub, read within time and size limits: requests, errors, names.
 
 `huggingface_hub`'s own readers (`list_models`, `model_info`, `whoami`, `snapshot_download`) retry for 23 s on a refused
 connection and wait for ever on one that swallows packets. The requests here go through the same client session, once,
@@ -11,7 +11,6 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -19,16 +18,15 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import get_session, httpx
 
-from zoo.checkpoint import CONFIG_FILE, MAXIMUM_CONFIG_BYTES, CheckpointError, CheckpointInfo, parse_config
+from zoo.checkpoint import CheckpointError, CheckpointInfo
 from zoo.settings import TAG, HubSettings
 
 MAXIMUM_ANSWER_BYTES = 16_000_000
-BYTES_PER_DTYPE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
-EXPANDED = ("cardData", "config", "sha", "lastModified", "tags", "siblings", "safetensors", "evalResults")
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _REVISION = re.compile(r"[\w.][\w./-]{0,200}", re.ASCII)
-_MARKUP = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# Control characters, and those that turn the direction of what follows: they make a text look like another one.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class HubError(CheckpointError):
@@ -175,166 +173,9 @@ def get_json(address: str, settings: HubSettings, watch: Watch, *, subject: str,
         raise HubUnreachable(f"{subject}: the answer is not JSON; is {settings.endpoint} a Hub?") from None
 
 
-@dataclass(frozen=True)
-class AuthorScore:
-    """What a model card on the Hub claims: a metric (the Hub's id, such as 'mean_iou') as a fraction in [0, 1]."""
-
-    dataset: str
-    split: str
-    metric: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Checkpoints on the Hub as they were at `listed_at` (seconds since 1970), and a message per one left out.
-
-    items: {'id', 'sha', 'config', 'file_bytes', 'index'} as stored on disk; `checkpoints` is read from them.
-    """
-
-    checkpoints: tuple[CheckpointInfo, ...]
-    problems: tuple[str, ...]
-    listed_at: float
-    items: tuple[dict, ...] = ()
-
-    def author_scores(self) -> dict[str, tuple[AuthorScore, ...]]:
-        """{OWNER/NAME: scores that its card claims}; not measured here, so they belong in no ranking of ours."""
-        return {item["id"]: _author_scores(item.get("index")) for item in self.items}
-
-
-def list_checkpoints(settings: HubSettings) -> Listing:
-    """Ask the Hub for the checkpoints that the settings name: one request per author, repository and collection.
-
-    Raises HubUnreachable when the Hub cannot be asked. A repository that is not a sound checkpoint becomes a problem.
-    """
-    return within(
-        lambda watch: _list(settings, watch),
-        quiet=settings.answer_seconds,
-        total=settings.list_seconds,
-        subject="List of checkpoints",
-    )
-
-
-def _list(settings: HubSettings, watch: Watch) -> Listing:
-    found, problems = {}, []
-    expand = [("expand", name) for name in EXPANDED]
-    for author in settings.authors:
-        query = [("filter", TAG), ("limit", str(settings.limit)), *expand]
-        query += [] if author == "*" else [("author", author)]
-        try:
-            answer = get_json("/api/models", settings, watch, subject=f"Models of {author}", query=query)
-        except HubUnreachable:
-            raise
-        except HubError as error:
-            problems.append(f"{error}.")
-            continue
-        models = [model for model in answer if isinstance(model, dict)] if isinstance(answer, list) else []
-        found |= {str(model.get("id")): model for model in models[: settings.limit]}
-        if len(models) >= settings.limit:
-            problems.append(f"Models of {author}: only the first {settings.limit} are shown.")
-    for name in [*settings.repos, *_collected(settings, watch, problems)]:
-        repository, revision = parse_repository(name, settings.endpoint)
-        try:
-            found[repository] = get_json(
-                repository_address(repository, revision), settings, watch, subject=repository, query=expand
-            )
-        except HubUnreachable:
-            raise
-        except HubError as error:
-            problems.append(f"{error}.")
-    items = []
-    for repository, model in found.items():
-        try:
-            items.append(_item(repository, model, settings, watch))
-        except HubUnreachable:
-            raise
-        except CheckpointError as error:
-            problems.append(f"{repository[:200]!r} is left out: {error}")
-    return read_items(items, problems, time.time())
-
-
-def _collected(settings: HubSettings, watch: Watch, problems: list[str]) -> list[str]:
-    names = []
-    for slug in settings.collections:
-        try:
-            answer = get_json(f"/api/collections/{quote(slug)}", settings, watch, subject=f"Collection {slug}")
-        except HubUnreachable:
-            raise
-        except HubError as error:
-            problems.append(f"{error}.")
-            continue
-        entries = answer.get("items", []) if isinstance(answer, dict) else []
-        names += [str(entry.get("id")) for entry in entries if isinstance(entry, dict) and entry.get("type") == "model"]
-    return names[: settings.limit]
-
-
-def _item(repository: str, model: dict, settings: HubSettings, watch: Watch) -> dict:
-    parse_repository(repository)
-    sha = commit(model, repository)
-    config = model.get("config")
-    # The Hub may shorten `config` to the fields that it knows; then the file itself is asked for.
-    if not isinstance(config, dict) or not {"model_args", "weights", "id2label"} <= config.keys():
-        address = file_address(repository, sha, CONFIG_FILE)
-        chunks = stream(address, settings, watch, subject=repository, limit=MAXIMUM_CONFIG_BYTES)
-        text = b"".join(chunks)
-        try:
-            config = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"{CONFIG_FILE}: not valid JSON ({error})") from None
-    counts = (model.get("safetensors") or {}).get("parameters") or {}
-    try:
-        size = sum(int(count) * BYTES_PER_DTYPE[kind] for kind, count in counts.items())
-    except (KeyError, ValueError, TypeError, AttributeError):
-        size = 0
-    card = model.get("cardData")
-    index = card.get("model-index") if isinstance(card, dict) else None
-    item = {"id": repository, "sha": sha, "config": config, "file_bytes": size, "index": index}
-    read_item(item)
-    return item
-
-
-def read_item(item: dict) -> CheckpointInfo:
-    """The CheckpointInfo of one listed item; raises CheckpointError naming the field that is wrong."""
-    info = parse_config(
-        item["config"], source="hub", location=item["id"], revision=item["sha"], file_bytes=item["file_bytes"]
-    )
-    check_text(info)
-    return info
-
-
-def read_items(items: list[dict], problems: list[str], listed_at: float) -> Listing:
-    """A Listing from items, leaving out those that do not read as checkpoints."""
-    checkpoints, sound, problems = [], [], list(problems)
-    for item in items:
-        try:
-            checkpoints.append(read_item(item))
-            sound.append(item)
-        except (CheckpointError, KeyError, TypeError) as error:
-            problems.append(f"A listed repository is left out: {error}")
-    return Listing(tuple(checkpoints), tuple(problems), listed_at, tuple(sound))
-
-
-def _author_scores(index: object) -> tuple[AuthorScore, ...]:
-    """The readable entries of a card's model-index; anything else in it is passed over."""
-    found = []
-    for model in index if isinstance(index, list) else []:
-        for result in model.get("results") or [] if isinstance(model, dict) else []:
-            try:
-                dataset, metrics = result["dataset"], result["metrics"]
-                place = str(dataset["type"]), str(dataset.get("split") or "")
-                scores = [AuthorScore(*place, str(metric["type"]), float(metric["value"])) for metric in metrics]
-            except (KeyError, TypeError, ValueError, AttributeError):
-                continue
-            found += [
-                score
-                for score in scores
-                if 0 <= score.value <= 1 and not any(_unfit(text) for text in (*place, score.metric))
-            ]
-    return tuple(found)
-
-
-def _unfit(text: str) -> bool:
-    return bool(_MARKUP.search(text)) or len(text) > 200
+def is_plain(text: str, *, longest: int = 200, markup: bool = False) -> bool:
+    """Whether a stranger's text may be shown: short, no control characters, and no '<' or '>' unless `markup`."""
+    return len(text) <= longest and not _CONTROLS.search(text) and (markup or not re.search("[<>]", text))
 
 
 def check_text(info: CheckpointInfo) -> None:
@@ -342,7 +183,7 @@ def check_text(info: CheckpointInfo) -> None:
     texts = {"id2label": info.labels.classes, "training.dataset": (info.dataset, info.labels.title)}
     for name, values in (texts | {"training.loss": (info.loss,)}).items():
         for value in values:
-            if _unfit(value):
+            if not is_plain(value):
                 raise CheckpointError(f"{name}: {value[:60]!r} holds markup or control characters, or is too long")
 
 
@@ -355,10 +196,10 @@ def commit(model: dict, subject: str) -> str:
 
 
 def repository_address(repository: str, revision: str | None = None, kind: str = "model") -> str:
-    """Path on the Hub of what it knows about a repository; kind is 'model' or 'space'."""
+    """Path on the Hub of what it knows about a repository; kind is 'model', 'dataset' or 'space'."""
     return f"/api/{kind}s/{repository}" + (f"/revision/{quote(revision, safe='')}" if revision else "")
 
 
-def file_address(repository: str, revision: str, name: str) -> str:
-    """Path on the Hub of a file in a model repository."""
-    return f"/{repository}/resolve/{quote(revision, safe='')}/{quote(name)}"
+def file_address(repository: str, revision: str, name: str, kind: str = "model") -> str:
+    """Path on the Hub of a file in a repository of this kind."""
+    return ("" if kind == "model" else f"/{kind}s") + f"/{repository}/resolve/{quote(revision, safe='')}/{quote(name)}"

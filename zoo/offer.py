@@ -15,7 +15,8 @@ from zoo.additions import load_offered
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
-from zoo.controls import hub_note, picker_value
+from zoo.controls import picker_value
+from zoo.page import translate
 from zoo.presentation import describe
 from zoo.segment import decode_image, segment
 from zoo.stages import stages
@@ -25,25 +26,27 @@ logger = logging.getLogger("zoo")
 
 
 class Offer:
-    """The checkpoints on offer and their scores; `board` gives the leaderboard's payload, once, when it is needed.
+    """The checkpoints on offer and their scores; `board` gives the leaderboard's payload.
 
-    `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
+    `board` gives the same dict until the payload changes; `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
     """
 
     def __init__(self, catalog: Catalog, board: Callable[[], dict], run: Callable = segment, climb: Callable = stages):
         self.catalog = catalog
-        self.make_board, self.kept = board, Once(budget=2)
+        self.read_board, self.kept = board, Once(budget=2)
         self.segmenter = Segmenter(lambda info: load_offered(catalog, info), run, climb)
 
     @property
     def board(self) -> dict:
-        """The leaderboard's payload."""
-        return self.kept.get("board", self.make_board)
+        """The leaderboard's payload at this moment."""
+        return self.read_board()
 
     @property
     def scores(self) -> dict[str, dict]:
         """The leaderboard's row of each checkpoint by weights sha256; of several rows, the first."""
-        return self.kept.get("scores", lambda: {row["sha256"]: row for row in reversed(self.board["rows"])})
+        board = self.board
+        # The board is kept beside its scores, so that no other one can get its id.
+        return self.kept.get(id(board), lambda: (board, {row["sha256"]: row for row in reversed(board["rows"])}))[1]
 
     @property
     def infos(self) -> dict[str, CheckpointInfo]:
@@ -92,7 +95,7 @@ class Offer:
 
     def note(self, language: str) -> str:
         """The state of the Hub's part of the list, in one sentence."""
-        return hub_note(self.catalog.snapshot(), language)
+        return translate(self.catalog.snapshot().note(), language)
 
     def checkpoints(self) -> list[dict]:
         """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, mIoU."""

@@ -51,7 +51,7 @@ class Push:
 
 @dataclass(frozen=True)
 class Target:
-    """Where files go. kind: 'model' or 'space'; branch None is main; mirror removes files that are not sent."""
+    """Where files go. kind: 'model', 'dataset' or 'space'; branch None is main; mirror removes what is not sent."""
 
     repository: str
     kind: str = "model"
@@ -125,6 +125,20 @@ def upload(files: dict[str, Path], target: Target, settings: HubSettings, *, dry
     raise HubError(f"{target.repository}: it changed during each of {ATTEMPTS} attempts; run the command again")
 
 
+def push_report(done: Push) -> str:
+    """What a push did, line by line."""
+    if not done.sent and not done.removed:
+        return f"{done.page} already holds these files at commit {done.commit}; nothing sent"
+    verb = "would send" if done.dry_run else "sent"
+    lines = [f"{verb} {len(done.sent)} files, {done.sent_bytes / 1e6:.1f} MB, to {done.page}"]
+    if done.created:
+        lines.append("the repository does not exist yet" if done.dry_run else "the repository was created")
+    lines += [f"  {name}" for name in done.sent]
+    lines += [f"  {name} (removed)" for name in done.removed]
+    lines += [f"  {name} (unchanged)" for name in done.unchanged]
+    return "\n".join(lines)
+
+
 @dataclass(frozen=True)
 class _State:
     """The repository as the Hub describes it; `files` are its entries by name."""
@@ -158,9 +172,9 @@ def _state(target: Target, settings: HubSettings) -> _State:
 
 
 def _plan(files: dict[str, Path], target: Target, state: _State, settings: HubSettings, dry_run: bool) -> Push:
-    changed = tuple(name for name, path in files.items() if not _same(path, state.files.get(name)))
+    changed = tuple(name for name, path in files.items() if not same_file(path, state.files.get(name)))
     others = (name for name in state.files if name not in files and name != ".gitattributes")
-    prefix = "spaces/" if target.kind == "space" else ""
+    prefix = "" if target.kind == "model" else f"{target.kind}s/"
     return Push(
         repository=target.repository,
         sent=changed,
@@ -174,7 +188,7 @@ def _plan(files: dict[str, Path], target: Target, state: _State, settings: HubSe
     )
 
 
-def _same(path: Path, entry: dict | None) -> bool:
+def same_file(path: Path, entry: dict | None) -> bool:
     """Whether the Hub's entry describes this very file: by sha256 where it stores large files, by git blob id else."""
     if not entry:
         return False

@@ -36,6 +36,9 @@ class HubSettings:
     collections: tuple[str, ...] = _setting(
         "FCN_ZOO_COLLECTIONS", (), "collections whose models are listed, as OWNER/TITLE-ID"
     )
+    results: tuple[str, ...] = _setting(
+        "FCN_ZOO_RESULTS", (), "dataset repositories whose results the leaderboard adds, as OWNER/NAME"
+    )
     visitors: str = _setting(
         "FCN_ZOO_VISITORS", "any", "repositories a visitor may add: any, listed (of the owners above), off"
     )
@@ -60,9 +63,10 @@ class HubSettings:
         for item in fields(self):
             if item.type in (int, float) and not getattr(self, item.name) > 0:
                 raise ValueError(f"{item.metadata['variable']}: must be above zero, is {getattr(self, item.name)}")
-        for repository in self.repos:
-            if not re.fullmatch(r"[^/\s]+/[^/\s]+", repository.partition("@")[0]):
-                raise ValueError(f"FCN_ZOO_REPOS: {repository!r} does not name a repository; write OWNER/NAME")
+        for variable, names in (("FCN_ZOO_REPOS", self.repos), ("FCN_ZOO_RESULTS", self.results)):
+            for repository in names:
+                if not re.fullmatch(r"[^/\s]+/[^/\s]+", repository.partition("@")[0]):
+                    raise ValueError(f"{variable}: {repository!r} does not name a repository; write OWNER/NAME")
 
     @classmethod
     def from_environment(cls, environment: dict[str, str] | None = None) -> "HubSettings":
@@ -86,6 +90,11 @@ class HubSettings:
     def lists_hub(self) -> bool:
         """Whether any part of the Hub is named."""
         return bool(self.authors or self.repos or self.collections)
+
+    @property
+    def reads_results(self) -> bool:
+        """Whether the Hub may add rows to the leaderboard: results repositories, or models whose cards have scores."""
+        return bool(self.results or self.lists_hub)
 
 
 def environment_help() -> str:

@@ -43,6 +43,13 @@ function deviceOf(timing) {
   return [timing.device, threads, timing.precision].filter(Boolean).join(", ");
 }
 
+/** Who measured the row, and whether its figures were recomputed from counts; nothing where nobody said. */
+function provenanceOf(row) {
+  if (!row.provenance) return "";
+  const stated = row.recomputed === false ? text("as_stated") : "";
+  return [titleOf("provenance", row.provenance), stated].filter(Boolean).join(", ");
+}
+
 /** The row's timing on an accelerator, or an empty object. */
 function acceleratorOf(row) {
   return (row.timings ?? []).find((timing) => timing.kind !== "cpu") ?? {};
@@ -116,6 +123,7 @@ function reproduceColumns() {
     miouColumn(),
     numberColumn("images", null, (row) => row.images, (count) => formatNumber(count, 0)),
     textColumn("source", (row) => titleOf("source", row.source)),
+    textColumn("provenance", provenanceOf),
     textColumn("revision"),
     textColumn("sha256", (row) => (row.sha256 ?? "").slice(0, 12)),
     textColumn("git_commit", (row) => (row.git_commit ?? "").slice(0, 12)),

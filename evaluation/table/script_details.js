@@ -13,7 +13,7 @@ function part(title, kind, ...children) {
 
 function detailHead(row, group) {
   const compare = button(text("compare_image"), `compare ${row.key}`, () => compareOnImage([row]), { class: "primary" });
-  const facts = [titleOf("variant", row.variant), titleOf("loss", row.loss), row.backbone, titleOf("source", row.source)];
+  const facts = [titleOf("variant", row.variant), titleOf("loss", row.loss), row.backbone, titleOf("source", row.source), row.provenance ? `${text("column_provenance")}: ${provenanceOf(row)}` : ""];
   const miou = `${text("column_miou")} ${describePercent(row.miou, row.miou_interval)}.`;
   return h("div", { class: "head" },
     h("div", { class: "who" }, h("h3", {}, row.name, cardLink(row)), h("p", { class: "note" }, facts.filter(Boolean).join(" · ")), h("p", { class: "standing" }, miou, " ", rankText(row, group))),

@@ -25,7 +25,7 @@ const METHOD_REFERENCE = `@inproceedings{long2015fully,
   booktitle = {IEEE Conference on Computer Vision and Pattern Recognition (CVPR)}, pages = {3431--3440}, year = {2015}
 }`;
 
-const CSV_FIELDS = ["name", "variant", "loss", "backbone", "dataset", "split", "images", "source", "revision", "sha256",
+const CSV_FIELDS = ["name", "variant", "loss", "backbone", "dataset", "split", "images", "source", "provenance", "revision", "sha256",
   "rank", "miou", "miou_low", "miou_high", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "dice",
   "boundary_f", "boundary_f_low", "boundary_f_high", "expected_calibration_error", "parameters", "gmacs", "file_bytes",
   "milliseconds", "device", "threads", "precision", "peak_memory_bytes", "recipe", "git_commit", "date", "command"];

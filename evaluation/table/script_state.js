@@ -1,7 +1,7 @@
 // Leaderboard table, part 3: search, filters, sort, columns and selection, and their place in the page's address.
 
 const ADDRESS_PREFIX = "lb_";
-const FACETS = ["variant", "loss", "backbone", "dataset", "split", "source"];
+const FACETS = ["variant", "loss", "backbone", "dataset", "split", "source", "provenance"];
 const SELECTION_LIMIT = 4;
 const SPLIT_ORDER = ["test", "val", "train"];
 

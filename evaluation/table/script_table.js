@@ -195,8 +195,9 @@ function nameCell(row) {
   const opener = button([h("span", { class: "twist", "aria-hidden": "true" }, "›"), h("span", {}, row.name)], `open ${row.key}`,
     () => change((state) => toggle(state.open, row.key)),
     { class: "opener", "aria-expanded": String(open), title: text("open", { name: row.name }) });
-  const facts = [titleOf("variant", row.variant), titleOf("loss", row.loss), row.backbone].filter(Boolean).join(" · ");
-  return h("th", { scope: "row", class: "name", "data-column": "name" }, opener, h("small", {}, facts));
+  const facts = [titleOf("variant", row.variant), titleOf("loss", row.loss), row.backbone];
+  if (row.provenance && row.provenance !== "ours") facts.push(provenanceOf(row));
+  return h("th", { scope: "row", class: "name", "data-column": "name" }, opener, h("small", {}, facts.filter(Boolean).join(" · ")));
 }
 
 /** Ends of the axis that the interval whiskers of one column share, or null when no row has an interval. */

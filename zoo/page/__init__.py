@@ -16,8 +16,8 @@ DEFAULT_LANGUAGE = "en"
 class Message(str):
     """A sentence for the person at the page: a str in English that can be said in the other languages too.
 
-    `Message("error_empty")` fills the placeholders of that string with the keyword arguments. Raises KeyError for a
-    key or placeholder that does not exist.
+    `Message("error_empty")` fills the placeholders of that string with the keyword arguments, which may be Messages
+    themselves. Raises KeyError for a key or placeholder that does not exist.
     """
 
     def __new__(cls, key: str, **values):
@@ -27,7 +27,8 @@ class Message(str):
 
     def translate(self, language: str) -> str:
         """The sentence in `language` ('en', 'pt-BR')."""
-        return texts(language)[self.key].format(**self.values)
+        values = {name: translate(value, language) for name, value in self.values.items()}
+        return texts(language)[self.key].format(**values)
 
 
 @cache
@@ -64,8 +65,8 @@ def choose_language(accept_language: str | None) -> str:
     return DEFAULT_LANGUAGE
 
 
-def translate(message: str, language: str) -> str:
-    """`message` in `language` when it is a Message, unchanged when it is any other text."""
+def translate(message: object, language: str) -> object:
+    """`message` in `language` when it is a Message, unchanged when it is anything else."""
     return message.translate(language) if isinstance(message, Message) else message
 
 
