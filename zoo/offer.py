@@ -26,9 +26,9 @@ logger = logging.getLogger("zoo")
 
 
 class Offer:
-    """The checkpoints on offer and their scores; `board` gives the leaderboard's payload.
+    """The checkpoints on offer and their scores; `board()` gives the leaderboard's payload, one dict until it changes.
 
-    `board` gives the same dict until the payload changes; `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
+    `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
     """
 
     def __init__(self, catalog: Catalog, board: Callable[[], dict], run: Callable = segment, climb: Callable = stages):
