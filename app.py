@@ -18,6 +18,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
+from gradio.route_utils import API_PREFIX, get_root_url
 from gradio.utils import get_upload_folder
 
 import evaluation.table
@@ -29,7 +30,7 @@ from zoo.additions import bring_in, keep_added, may_add
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointError
 from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth
-from zoo.controls import strip_value
+from zoo.controls import code_value, strip_value
 from zoo.labels import LabelSet
 from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
@@ -156,17 +157,18 @@ class Page(Offer):
         return True, *self.inside(work, name, True, request)
 
     def restore(self, request: gr.Request):
-        """The page as the address describes it: photo, checkpoints, examples, leaderboard, 'How we measure', tab."""
+        """The page as the address describes it: photo, checkpoints, examples, leaderboard, snippets, tab."""
         language, query = language_of(request), dict(request.query_params)
         example = examples.find(query.get("example", "")) or examples.examples()[0]
         infos = self.infos
-        names = [name for name in query.get("checkpoints", "").split(",") if name in infos]
+        names = [name for name in query.get("checkpoints", "").split(",") if name in infos] or self.default_names()
         return (
             str(example.photo),
-            self.picker(names or self.default_names(), language),
+            self.picker(names, language),
             strip_value(example.name, language),
             self.board_value(language),
             evaluation.table.how_we_measure(language),
+            code_value(list(infos), names, has_mcp(), language),
             gr.Tabs(selected=tab_of(query)),
         )
 
@@ -236,16 +238,18 @@ class Page(Offer):
             raise refuse(texts(language_of(request))["error_nothing_to_download"], language_of(request))
         return cached_file(zip_bytes(work, facts(work)), f"fcn-{work.name}.zip")
 
-    def segment(self, image: gr.FileData, checkpoints: list[str]) -> tuple[list[gr.FileData], dict]:
-        """Label every pixel of an image with one or more Fully Convolutional Networks.
+    def segment(
+        self, image: gr.FileData, checkpoints: list[str], request: gr.Request
+    ) -> tuple[list[gr.FileData], dict]:
+        """Label every pixel of an image (street scenes above all) with one or more Fully Convolutional Networks.
 
         Args:
             image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; its long side is reduced to 1024.
-            checkpoints: 1 to 9 names that the tool "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
+            checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
 
         Returns:
-            The masks, one indexed PNG per checkpoint (pixel value = class id), and a JSON summary: per checkpoint its
-            exact version, milliseconds, mean confidence, and id, name, pixels and share of each class.
+            Masks: one indexed PNG with a url per checkpoint (pixel value = class id), kept for about an hour
+            JSON summary: version, milliseconds, mean confidence and share of every class for each checkpoint
         """
         try:
             work = self.prepare(uploaded_path(image), checkpoints)
@@ -254,7 +258,7 @@ class Page(Offer):
         for _ in work.advance(self.segmenter):
             pass
         files = [cached_file(result.mask_png, f"{name}.png") for name, result in work.results.items()]
-        return [gr.FileData(path=path, orig_name=Path(path).name) for path in files], facts(work)
+        return [file_data(path, request) for path in files], facts(work)
 
 
 def image_scores(work: Comparison) -> dict[str, dict]:
@@ -280,6 +284,13 @@ def cached_file(content: bytes, name: str) -> str:
     return save_bytes_to_cache(content, name, get_upload_folder())
 
 
+def file_data(path: str, request: gr.Request) -> gr.FileData:
+    """A file with its whole address, which Gradio itself gives to its own clients alone."""
+    http = request.request
+    root = get_root_url(http, http.url.path, http.app.root_path)
+    return gr.FileData(path=path, orig_name=Path(path).name, url=f"{root}{API_PREFIX}/file={path}")
+
+
 def build(page: Page) -> gr.Blocks:
     """The page with its events and API."""
     keep = (600, KEPT_SECONDS)
@@ -288,15 +299,16 @@ def build(page: Page) -> gr.Blocks:
         with gr.Tabs(selected="compare") as tabs:
             with gr.Tab(I18N("tab_compare"), id="compare"):
                 parts = build_compare_tab(page)
-            with gr.Tab(I18N("tab_leaderboard"), id="leaderboard") as shown:
+            with gr.Tab(I18N("tab_leaderboard"), id="leaderboard"):
                 results_note = gr.Markdown("", visible=page.live.settings.reads_results, elem_id="results-note")
                 board = gr.HTML(**evaluation.table.component_files(), apply_default_css=False, elem_id="leaderboard")
                 with gr.Accordion(I18N("how_we_measure"), open=False):
                     measure = gr.Markdown()
+            with gr.Tab(I18N("tab_code"), id="code"):
+                code = gr.HTML(None, **component_files("code"), apply_default_css=False, elem_id="code")
         gr.Markdown(I18N("privacy"), elem_id="privacy")
-        parts.board, parts.results_note = board, results_note
-        connect(page, blocks, tabs, board, measure, parts)
-        shown.select(None, js=script("tab_leaderboard"), api_visibility="private", show_progress="hidden")
+        parts.board, parts.measure, parts.results_note, parts.code = board, measure, results_note, code
+        connect(page, blocks, tabs, parts)
         gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
         gr.api(page.checkpoints, api_name="checkpoints")
         gr.api(page.leaderboard, api_name="leaderboard")
@@ -375,7 +387,7 @@ def connect_hub(page: Page, part: SimpleNamespace, restore):
     gr.on([part.add.click, part.repository.submit], page.add, inputs, outputs, concurrency_limit=4, **private)
 
 
-def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNamespace):
+def connect(page: Page, blocks: gr.Blocks, tabs: gr.Tabs, part: SimpleNamespace):
     """Tie the events to the page's functions. One job at a time: the machine's cores are one model's worth."""
     private = {"api_visibility": "private", "show_progress": "hidden"}
     work = {
@@ -388,10 +400,10 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
         "concurrency_limit": 1,
         "api_visibility": "private",
     }
-    page_parts = [part.photo, part.picker, part.strip, board, measure, tabs]
+    page_parts = [part.photo, part.picker, part.strip, part.board, part.measure, part.code, tabs]
     pick = part.strip.pick(page.pick_example, None, [part.photo, part.truth], **private)
     bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
-    jump = board.compare(page.compare_from_board, part.added, [part.picker, tabs], **private)
+    jump = part.board.compare(page.compare_from_board, part.added, [part.picker, tabs], **private)
     restore = blocks.load(page.restore, None, page_parts, **private)
     runs = [event.then(**work) for event in (restore, pick, jump)]
     runs.append(bring.then(**work | {"fn": page.compare_if_any}))
@@ -411,9 +423,17 @@ def connect(page: Page, blocks: gr.Blocks, tabs, board, measure, part: SimpleNam
         named = link(page.row_key, None, part.row, **private)
         named = named.then(None, part.row, None, js=script("board_row"), **private)
         named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
+    for tab in tabs.children:
+        tab.select(None, js=script("tab"), **private)
+    part.picker.change(None, [part.picker, part.code], part.code, js=script("ticked"), **private)
     connect_hub(page, part, restore)
     zipped = part.download.click(page.download, part.work, part.archive, **private)
     zipped.success(None, part.archive, None, js=script("download"), **private)
+
+
+def has_mcp() -> bool:
+    """Whether the packages for the MCP server are installed."""
+    return find_spec("mcp") is not None
 
 
 def theme() -> gr.themes.Base:
@@ -439,7 +459,7 @@ def launch(page: Page, **options) -> gr.Blocks:
         max_file_size=UPLOAD_LIMIT,
         allowed_paths=[str(examples.FOLDER)],
         run_history=False,
-        mcp_server=find_spec("mcp") is not None,
+        mcp_server=has_mcp(),
         footer_links=["api", "settings"],
         **options,
     )

@@ -79,7 +79,10 @@ def test_api_lists_checkpoints_and_leaderboard(client, page):
     listed = client.predict(api_name="/checkpoints")
     assert {entry["name"] for entry in listed} == {*LADDER, FOCAL}
     assert all(len(entry["sha256"]) == 64 and len(entry["classes"]) == 11 for entry in listed)
-    assert client.predict(api_name="/leaderboard") == json.loads(json.dumps(page.board))
+    assert client.predict(True, api_name="/leaderboard") == json.loads(json.dumps(page.board))
+    short = client.predict(api_name="/leaderboard")
+    assert [row["name"] for row in short["rows"]] == [row["name"] for row in page.board["rows"]]
+    assert short["rows"][0]["miou_interval"] == pytest.approx([0.6, 0.64]) and "training" not in short["rows"][0]
 
 
 def test_api_has_three_described_endpoints(client):
@@ -204,12 +207,13 @@ def test_errors_are_in_the_visitors_language(page, language, words):
 
 
 def test_restore_reads_the_address_and_ignores_nonsense(page):
-    photo, picker, strip, board, text, tab = page.restore(
+    photo, picker, strip, board, text, code, tab = page.restore(
         Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
     )
     assert photo.endswith("0016E5_08121.png") and strip["selected"] == "0016E5_08121"
     assert picker["selected"] == [FOCAL, LADDER[0]] and picker["strings"]["compare"] == "Comparar"
     assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200 and tab.selected == "compare"
+    assert code["checkpoints"] == [FOCAL, LADDER[0]] and set(code["offered"]) == {*LADDER, FOCAL}
     photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
     assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
 
@@ -221,6 +225,7 @@ def test_restore_reads_the_address_and_ignores_nonsense(page):
         ({"lb_sort": "dice.desc", "checkpoints": FOCAL}, "leaderboard"),
         ({"tab": "compare", "lb_sort": "dice.desc"}, "compare"),
         ({"tab": "leaderboard"}, "leaderboard"),
+        ({"tab": "code", "lb_sort": "dice.desc"}, "code"),
         ({"tab": "elsewhere", "lb": "1"}, "compare"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The values of the page's controls: list of checkpoints, strip of examples, progress of a download."""
+"""The values of the page's controls: checkpoint list, strip of examples, snippets, progress of a download."""
 
 from PIL import Image
 
@@ -7,10 +7,11 @@ from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, group_by, presets
 from zoo.download import amount
 from zoo.examples import examples
-from zoo.page import texts
+from zoo.page import snippets, texts
 from zoo.presentation import describe, photo_url
 from zoo.titles import arrange, loss_title, rank, subtitle, title, variant_title
 
+SNIPPETS = {"python": "Python", "javascript": "JavaScript", "curl": "curl", "mcp": "MCP"}
 THUMBNAIL = (160, 120)
 
 
@@ -64,6 +65,19 @@ def strip_value(selected: str | None, language: str) -> dict:
             title = strings["example_title"].format(number=number)
             items.append({"name": example.name, "title": title, "src": photo_url(photo)})
     return {"items": items, "selected": selected, "strings": strings}
+
+
+def code_value(offered: list[str], ticked: list[str], mcp: bool, language: str) -> dict:
+    """The value of 'Use it from code'; `offered` names what every client may use, `ticked` what the snippets name."""
+    keys = [key for key in SNIPPETS if mcp or key != "mcp"]
+    endpoints = {"/segment": "code_segment", "/checkpoints": "code_checkpoints", "/leaderboard": "code_leaderboard"}
+    return {
+        "snippets": [{"key": key, "title": SNIPPETS[key], "text": text} for key, text in snippets(tuple(keys)).items()],
+        "endpoints": [{"name": name, "key": key} for name, key in endpoints.items()],
+        "checkpoints": [name for name in ticked if name in offered] or offered[:1],
+        "offered": offered,
+        "strings": texts(language),
+    }
 
 
 def hub_progress(done: int, total: int, language: str) -> str:

@@ -24,6 +24,11 @@ from zoo.truth import decode_truth
 
 logger = logging.getLogger("zoo")
 
+# What a program reads of a leaderboard row unless it asks for details.
+LEADERBOARD_FIELDS = ("rank", "name", "variant", "loss", "backbone", "dataset", "split", "images", "sha256")
+LEADERBOARD_FIELDS += ("miou", "miou_interval", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
+LEADERBOARD_FIELDS += ("boundary_f", "class_iou", "parameters", "gmacs", "milliseconds", "device")
+
 
 class Offer:
     """The checkpoints on offer and their scores; `board()` gives the leaderboard's payload, one dict until it changes.
@@ -98,9 +103,22 @@ class Offer:
         return translate(self.catalog.snapshot().note(), language)
 
     def checkpoints(self) -> list[dict]:
-        """List the checkpoints that can segment an image: name, variant, loss, dataset, classes, version, mIoU."""
+        """List the checkpoints that can segment an image; "segment" takes their names.
+
+        Returns:
+            Name, variant (fcn32s is the coarsest, fcn8s the finest), loss, dataset, classes, version and mIoU of each.
+        """
         return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
 
-    def leaderboard(self) -> dict:
-        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
-        return self.board
+    def leaderboard(self, details: bool = False) -> dict:
+        """Read the leaderboard: every evaluated checkpoint with its rank, mIoU, 95 % interval and cost.
+
+        Args:
+            details: true adds everything that was measured, and published figures of other work.
+
+        Returns:
+            Rows in order of rank; metrics are fractions in [0, 1].
+        """
+        if details:
+            return self.board
+        return {"rows": [{key: row.get(key) for key in LEADERBOARD_FIELDS} for row in self.board["rows"]]}

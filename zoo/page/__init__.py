@@ -2,7 +2,7 @@
 
 `strings/LANGUAGE.json` holds every sentence that the page shows; English is the reference and the fall-back for a
 missing language. `NAME.html`, `NAME.css` and `NAME.js` make one component, `scripts/NAME.js` one expression for a
-Gradio event. Nothing is read before it is asked for.
+Gradio event, `snippets/NAME.txt` one program that calls the page. Nothing is read before it is asked for.
 """
 
 import json
@@ -79,3 +79,8 @@ def component_files(name: str) -> dict[str, str]:
 def script(name: str) -> str:
     """The JavaScript expression in `scripts/NAME.js`, for the `js` argument of a Gradio event."""
     return (FOLDER / "scripts" / f"{name}.js").read_text(encoding="utf-8").strip()
+
+
+def snippets(names: tuple[str, ...]) -> dict[str, str]:
+    """Programs in `snippets/NAME.txt` that call the page, which fills in «ADDRESS» and «CHECKPOINTS»."""
+    return {name: (FOLDER / "snippets" / f"{name}.txt").read_text(encoding="utf-8") for name in names}

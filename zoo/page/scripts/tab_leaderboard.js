@@ -1,5 +1,0 @@
-() => {
-  const address = new URL(window.location.href);
-  address.searchParams.set("tab", "leaderboard");
-  window.history.replaceState(null, "", address);
-}
