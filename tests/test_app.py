@@ -206,6 +206,13 @@ def test_errors_are_in_the_visitors_language(page, language, words):
     assert not caught.value.print_exception
 
 
+def test_an_upload_that_was_deleted_meanwhile_is_asked_for_again(page, tmp_path):
+    photo, gone = str(examples()[0].photo), str(tmp_path / "gone.png")
+    for paths in ((gone, None), (photo, gone)):
+        with pytest.raises(gr.Error, match="Please bring it again"):
+            next(page.compare(paths[0], {"selected": LADDER}, paths[1], {}, Request()))
+
+
 def test_restore_reads_the_address_and_ignores_nonsense(page):
     photo, picker, strip, board, text, code, tab = page.restore(
         Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")

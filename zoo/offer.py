@@ -16,9 +16,9 @@ from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.controls import picker_value
-from zoo.page import translate
+from zoo.page import Message, translate
 from zoo.presentation import describe
-from zoo.segment import decode_image, segment
+from zoo.segment import ImageError, decode_image, segment
 from zoo.stages import stages
 from zoo.truth import decode_truth
 
@@ -83,6 +83,8 @@ class Offer:
         added: dict[str, CheckpointInfo] | None = None,
     ) -> Comparison:
         """Decode the photo and its ground truth, if any; raises ImageError for input that cannot be used."""
+        if any(given and not Path(given).is_file() for given in (path, truth_path)):
+            raise ImageError(Message("error_expired"))
         decoded = decode_image(path)
         infos = choose((added or {}) | self.infos, names)
         example = examples.match(Path(path).read_bytes())
