@@ -29,13 +29,13 @@ from zoo import examples
 from zoo.additions import bring_in, keep_added, may_add
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointError
-from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth
+from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth, error_text
 from zoo.controls import code_value, strip_value
 from zoo.labels import LabelSet
 from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.page.address import row_key, tab_of
-from zoo.presentation import inside_choices, inside_value, iou_value, summary, viewer_value, zip_bytes
+from zoo.presentation import has_ladder, inside_choices, inside_value, iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, best_device, segment
 from zoo.stages import stages
 
@@ -138,7 +138,9 @@ class Page(Offer):
         """Choice of checkpoint and viewer of 'Inside the network'; the score maps are made only while it is open."""
         if work is None:
             return gr.skip(), None
-        infos = {name_of(info): info for info in work.infos}
+        infos = {name_of(info): info for info in work.infos if has_ladder(info)}
+        if not infos:
+            return gr.Dropdown(choices=[], value=None), None
         name = name if name in infos else list(infos)[-1]
         choice = gr.Dropdown(choices=inside_choices(work), value=name)
         if not opened:
@@ -147,7 +149,7 @@ class Page(Offer):
             rungs = self.segmenter.rungs(infos[name], work.decoded.image)
         except Exception as error:  # the checkpoint's own panel above says the same; the log holds the rest
             logger.exception("inside of checkpoint %s failed", name)
-            raise refuse(str(error), language_of(request)) from None
+            raise refuse(error_text(error), language_of(request)) from None
         scores = {rung.name: mask_scores(rung.mask, infos[name].labels, work.truth) for rung in rungs}
         mious = {rung: score["miou"] for rung, score in scores.items() if score}
         return choice, inside_value(work, infos[name], rungs, mious, language_of(request))

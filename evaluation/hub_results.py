@@ -16,7 +16,15 @@ from pathlib import Path
 
 from evaluation.bootstrap import BLOCK, RESAMPLES, SCORES
 from evaluation.figures import figures
-from evaluation.results import Result, ResultError, differences, image_list_sha256, read_document, read_result
+from evaluation.results import (
+    Result,
+    ResultError,
+    differences,
+    image_list_sha256,
+    published_name,
+    read_document,
+    read_result,
+)
 from zoo.hub import (
     HubError,
     HubUnreachable,
@@ -55,9 +63,9 @@ class HubResult:
     by: str
 
     @property
-    def repository(self) -> str:
-        """OWNER/NAME of the checkpoint."""
-        return self.result.document["checkpoint"]["repository"]
+    def checkpoint(self) -> str:
+        """OWNER/NAME or torchvision:NAME."""
+        return self.result.document["checkpoint"]["name"]
 
 
 def download_results(name: str, settings: HubSettings) -> tuple[Path, list[str]]:
@@ -180,18 +188,18 @@ def read_hub_result(path: Path, owner: str) -> HubResult:
     document = read_document(path)
     _check_texts(document)
     checkpoint = document["checkpoint"]
-    repository, _ = parse_repository(checkpoint["repository"] or "")
-    if checkpoint["source"] != "hub" or not re.fullmatch(r"[0-9a-f]{40}", checkpoint["revision"] or ""):
-        raise ResultError("checkpoint: must be measured from the Hub, at a commit")
+    name = published_name(checkpoint)
+    if checkpoint["source"] == "hub":
+        parse_repository(name)
     if len(json.dumps(checkpoint["training"])) > MAXIMUM_TRAINING_CHARACTERS:
         raise ResultError(f"checkpoint.training: longer than {MAXIMUM_TRAINING_CHARACTERS} characters")
     if document["dataset"]["images"] > MAXIMUM_IMAGES:
         raise ResultError(f"dataset.images: at most {MAXIMUM_IMAGES}")
     _check_cost(document)
     stated = _stated_scores(document)
-    by = "author" if repository.split("/")[0] == owner else "community"
+    by = "author" if name.split("/")[0] == owner else "community"
     # The name by which the catalog knows it, and a command that a visitor can copy without reading it first.
-    document["checkpoint"] = checkpoint | {"name": repository, "repository": repository}
+    document["checkpoint"] = checkpoint | {"name": name}
     document["environment"] = document["environment"] | {"command": _command(document)}
     if not path.with_suffix(".npz").is_file():
         return HubResult(Result(document | figures_as_stated(stated), None, (), ()), by)
@@ -271,5 +279,6 @@ def _command(document: dict) -> str:
     for name in ("name", "split"):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", dataset[name], re.ASCII):
             raise ResultError(f"dataset.{name}: use letters, digits and . _ -")
-    words = f"--dataset {dataset['name']} --data DIR --split {dataset['split']} --revision {checkpoint['revision']}"
-    return f"python -m evaluation {checkpoint['repository']} {words}"
+    words = f"--dataset {dataset['name']} --data DIR --split {dataset['split']}"
+    words += f" --revision {checkpoint['revision']}" if checkpoint["source"] == "hub" else ""
+    return f"python -m evaluation {checkpoint['name']} {words}"

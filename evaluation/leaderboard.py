@@ -8,7 +8,6 @@ import argparse
 import json
 import logging
 import os
-import re
 import sys
 from functools import partial
 from itertools import combinations
@@ -20,7 +19,7 @@ from evaluation import formats
 from evaluation.bootstrap import both_intervals, miou_statistic
 from evaluation.merging import Additions, Entry, merge
 from evaluation.metrics import none_if_nan, scores
-from evaluation.results import Result, ResultError, read_result, verify
+from evaluation.results import Result, ResultError, published_name, read_result, verify
 from evaluation.table import published
 from zoo.catalog import Catalog, scan
 from zoo.checkpoint import CheckpointError
@@ -196,13 +195,10 @@ def check_submission(path: str | Path) -> list[str]:
         return problems
     document = read_result(path).document
     checkpoint = document["checkpoint"]
-    if checkpoint["source"] != "hub" or not re.fullmatch(r"[\w.-]+/[\w.-]+", checkpoint["repository"] or ""):
-        problems.append(
-            f"{path}: checkpoint.source is {checkpoint['source']!r}; publish the checkpoint with `python -m zoo push` "
-            "and evaluate it by its Hub id, so that others can get the same weights"
-        )
-    elif not re.fullmatch(r"[0-9a-f]{40}", checkpoint["revision"] or ""):
-        problems.append(f"{path}: checkpoint.revision is not a commit; evaluate it again from the Hub")
+    try:
+        published_name(checkpoint)
+    except ResultError as error:
+        problems.append(f"{path}: {error}")
     if not document["environment"]["git_commit"] or document["environment"]["git_commit"].endswith("+"):
         problems.append(f"{path}: environment.git_commit is not a clean commit; evaluate again from a clean checkout")
     return problems

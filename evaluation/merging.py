@@ -42,14 +42,14 @@ def merge(shipped: list[Result], additions: Additions) -> tuple[list[Entry], lis
     for one in additions.results:
         reason = _reason_against(one, references, listed)
         if reason:
-            problems.append(f"{one.repository}: {reason}")
+            problems.append(f"{one.checkpoint}: {reason}")
         else:
             sound.append(one)
     taken = {_weights_key(entry.result.document) for entry in entries}
     named = set()
     for one in sorted(sound, key=lambda one: _preference(one, listed)):
         document = one.result.document
-        weights, name = _weights_key(document), (one.repository, *_weights_key(document)[1:])
+        weights, name = _weights_key(document), (one.checkpoint, *_weights_key(document)[1:])
         if weights not in taken and name not in named:
             entries.append(Entry(one.result, one.by, one.result.counts is not None))
         taken.add(weights)
@@ -92,7 +92,7 @@ def _reason_against(one: HubResult, references: dict[tuple, tuple], listed: dict
     place, images = _images(one.result.document)
     if references.get(place, images) != images:
         return f"measured on other images or classes than the other results of {' '.join(place)}; left out"
-    info, checkpoint = listed.get(one.repository), one.result.document["checkpoint"]
+    info, checkpoint = listed.get(one.checkpoint), one.result.document["checkpoint"]
     if info and info.revision == checkpoint["revision"] and info.sha256 != checkpoint["sha256"]:
         return f"its weights at {checkpoint['revision'][:7]} are not the measured ones; left out"
     return ""
@@ -101,7 +101,7 @@ def _reason_against(one: HubResult, references: dict[tuple, tuple], listed: dict
 def _preference(one: HubResult, listed: dict[str, CheckpointInfo]) -> tuple:
     """Smallest first: with counts, the weights that the repository holds now, not the author's own, the latest."""
     document = one.result.document
-    info = listed.get(one.repository)
+    info = listed.get(one.checkpoint)
     current = info is not None and info.sha256 == document["checkpoint"]["sha256"]
     date = [-ord(letter) for letter in document["environment"]["date"]]
     return one.result.counts is None, not current, one.by == "author", date

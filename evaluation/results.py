@@ -18,6 +18,7 @@ from evaluation.boundary import BAND_WIDTHS
 from evaluation.calibration import BINS
 from evaluation.counts import Counts
 from evaluation.figures import figures
+from zoo.baselines import PREFIX, TORCHVISION
 
 SCHEMA_VERSION = 1
 TOLERANCE = 1e-6
@@ -93,6 +94,26 @@ class Result:
     def name(self) -> str:
         """The checkpoint's name."""
         return self.document["checkpoint"]["name"]
+
+
+def published_name(checkpoint: dict) -> str:
+    """OWNER/NAME on the Hub or torchvision:NAME of a result's checkpoint, whose weights anybody can get.
+
+    Raises ResultError saying what to do where it is neither, or not at a fixed revision.
+    """
+    if checkpoint["source"] == "torchvision":
+        baseline = TORCHVISION.get(checkpoint["name"].removeprefix(PREFIX))
+        if baseline is None or not checkpoint["sha256"].startswith(baseline.sha256_start):
+            raise ResultError("checkpoint: torchvision publishes no such weights under this name")
+        return checkpoint["name"]
+    if checkpoint["source"] != "hub" or not re.fullmatch(r"[\w.-]+/[\w.-]+", checkpoint["repository"] or "", re.ASCII):
+        raise ResultError(
+            f"checkpoint.source is {checkpoint['source']!r}; publish the checkpoint with `python -m zoo push` and "
+            "evaluate it by its Hub id, so that others can get the same weights"
+        )
+    if not re.fullmatch(r"[0-9a-f]{40}", checkpoint["revision"] or ""):
+        raise ResultError("checkpoint.revision is not a commit; evaluate it again from the Hub")
+    return checkpoint["repository"]
 
 
 def result_name(checkpoint: str, dataset: str, split: str) -> str:

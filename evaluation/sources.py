@@ -1,20 +1,18 @@
-"""What can be evaluated: checkpoints (bundled name, folder, Hub id) and torchvision's segmentation models by name."""
+"""What can be evaluated: checkpoints (bundled name, folder, Hub id) and torchvision's networks by name."""
 
-import hashlib
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlparse
 
 import torch
-import torchvision
 from torch import nn
 
 from evaluation.evaluate import EvaluationError
+from zoo.baselines import baseline_info, is_baseline, weights_path
 from zoo.catalog import load
-from zoo.checkpoint import bundled_folder
+from zoo.checkpoint import bundled_folder, file_sha256
+from zoo.download import amount
 from zoo.labels import LabelSet
-
-TORCHVISION = "torchvision:"
 
 
 class ClassMismatchError(EvaluationError):
@@ -46,10 +44,10 @@ def open_source(text: str, labels: LabelSet, *, revision: str | None = None, dev
     """Load what `text` names: bundled name, folder, 'owner/repository', or 'torchvision:fcn_resnet50'.
 
     Raises CheckpointError for a checkpoint that is missing or broken, ClassMismatchError when its classes are not
-    `labels.classes`, EvaluationError for a torchvision model that does not exist or cannot be downloaded.
+    `labels.classes`, HubError for weights of torchvision that cannot be downloaded.
     """
-    if text.startswith(TORCHVISION):
-        return _open_torchvision(text.removeprefix(TORCHVISION), labels, device)
+    if is_baseline(text):
+        return _open_baseline(text, labels, device)
     model = load(text, revision=revision, device=device)
     info = model.info
     if info.labels.classes != labels.classes:
@@ -72,50 +70,41 @@ def open_source(text: str, labels: LabelSet, *, revision: str | None = None, dev
     )
 
 
-class TorchvisionSegmentation(nn.Module):
-    """A torchvision segmentation model as this project's models behave: RGB in [0, 1] in, logits of `classes` out."""
+class ChosenClasses(nn.Module):
+    """A network with some of its classes: logits (N, len(channels), H, W), in the order of `channels`."""
 
-    def __init__(self, network: nn.Module, mean: list[float], std: list[float], channels: list[int]):
+    def __init__(self, network: nn.Module, channels: list[int]):
         super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-        self.channels = channels
+        self.network, self.channels = network, channels
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Logits (N, len(channels), H, W) for images (N, 3, H, W) in [0, 1]."""
-        return self.network((images - self.mean) / self.std)["out"][:, self.channels]
+        """Logits for images (N, 3, H, W) in [0, 1]."""
+        return self.network(images)[:, self.channels]
 
 
-def _open_torchvision(name: str, labels: LabelSet, device: str) -> Source:
-    known = torchvision.models.list_models(module=torchvision.models.segmentation)
-    if name not in known:
-        raise EvaluationError(f"torchvision has no segmentation model {name!r}; it has {', '.join(known)}")
-    weights = torchvision.models.get_model_weights(name).DEFAULT
-    channels = match_classes(labels, tuple(weights.meta["categories"]), name)
-    try:
-        network = torchvision.models.get_model(name, weights=weights)
-    except OSError as error:  # no network, or no room on the disk
-        raise EvaluationError(f"weights of {name} cannot be downloaded from {weights.url}: {error}") from error
-    preset = weights.transforms()
-    model = TorchvisionSegmentation(network, preset.mean, preset.std, channels).eval().to(device)
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(weights.url).path).name
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    variant, _, backbone = name.partition("_")
+def _open_baseline(name: str, labels: LabelSet, device: str) -> Source:
+    available = baseline_info(name).labels.classes
+    channels = match_classes(labels, available, name)  # before anything is downloaded
+    model, path = load(name, device=device, progress=_say_progress), weights_path(name)
+    info = model.info
     return Source(
-        model=model,
-        name=f"torchvision-{name}",
-        kind="torchvision",
+        model=model if channels == list(range(len(available))) else ChosenClasses(model, channels),
+        name=info.name,
+        kind=info.source,
         repository=None,
-        revision=weights.name,
-        variant=variant,
-        backbone=backbone.replace("_", ""),
-        loss="ce",
-        sha256=digest,
+        revision=info.revision,
+        variant=info.variant,
+        backbone=info.backbone_label,
+        loss=info.loss,
+        sha256=file_sha256(path),
         file_bytes=path.stat().st_size,
-        training={"weights": str(weights), "recipe": weights.meta.get("recipe", "")},
+        training=info.training,
     )
+
+
+def _say_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\rdownloading {amount(done, total)}", end="", file=sys.stderr, flush=True)
 
 
 def match_classes(labels: LabelSet, available: tuple[str, ...], name: str) -> list[int]:

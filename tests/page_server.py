@@ -88,7 +88,7 @@ def board(infos) -> dict:
 
 def make_page(root: Path, settings: HubSettings | None = None) -> app.Page:
     """The page's functions over the checkpoints in `root`, and those of the Hub that `settings` name."""
-    catalog = Catalog(settings or HubSettings(), root=root)
+    catalog = Catalog(settings or HubSettings(baselines="off"), root=root)
     return page_of(catalog, lambda: board(catalog.snapshot().checkpoints))
 
 

@@ -14,6 +14,7 @@ from hub_client import save_checkpoint
 from test_convert import weights, widths
 
 from zoo.__main__ import main
+from zoo.baselines import TORCHVISION
 from zoo.settings import HubSettings, environment_help
 
 # huggingface_hub's own upload over Git LFS
@@ -84,13 +85,19 @@ def test_list_prints_bundled_and_hub_checkpoints(bundled, hub, monkeypatch, caps
         "fcn32s-vgg16bn-w6-ce-camvid",
         EIGHT,
         "ana/net",
+        *(f"torchvision:{name}" for name in TORCHVISION),
     ]
     assert "listed just now" in problems
     assert main(["list", "--variant", "fcn8s", "--json"]) == 0
     assert [entry["name"] for entry in json.loads(capsys.readouterr().out)] == [EIGHT]
     hub.requests.clear()
     assert main(["list", "--bundled"]) == 0 and not hub.requests
-    assert "ana/net" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "ana/net" not in out and "torchvision" not in out
+    assert main(["show", "torchvision:fcn_resnet50"]) == 0
+    assert json.loads(capsys.readouterr().out)["config"]["variant"] == "fcn"
+    assert main(["push", "torchvision:fcn_resnet50", "ana/copy", "--dry-run"]) == 1
+    assert "is no checkpoint folder" in capsys.readouterr().err
 
 
 def test_show_reads_only_the_configuration(bundled, hub, capsys, tmp_path):

@@ -9,6 +9,7 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from zoo.baselines import baseline_info, is_baseline
 from zoo.card import draw_picture, find_results, write_card
 from zoo.catalog import Catalog, find, name_of, select
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
@@ -103,10 +104,10 @@ def run_list(options) -> None:
     """Print the catalog, and on standard error what is missing from it."""
     settings = HubSettings.from_environment()
     if options.bundled:
-        settings = replace(settings, authors=(), repos=(), collections=())
+        settings = replace(settings, authors=(), repos=(), collections=(), baselines="off")
     snapshot = Catalog(settings).refresh(wait=settings.list_seconds + 1)
     wanted = {name: getattr(options, name) for name in ("variant", "loss", "backbone", "dataset")}
-    found = select(snapshot.checkpoints, **wanted)
+    found = select((*snapshot.checkpoints, *snapshot.baselines), **wanted)
     if options.json:
         print(json.dumps([describe(info) for info in found], indent=2))
     else:
@@ -215,7 +216,9 @@ def bundled_names() -> list[str]:
 
 
 def local_folder(checkpoint: str, *, remote: bool = True) -> Path:
-    """The folder of a checkpoint; one on the Hub is downloaded if `remote`."""
+    """The folder of a checkpoint; one on the Hub is downloaded if `remote`. A baseline has none."""
+    if is_baseline(checkpoint):
+        raise CheckpointError(f"{checkpoint}: is no checkpoint folder; torchvision publishes it")
     if "/" not in checkpoint and (bundled_folder() / checkpoint).is_dir():
         return bundled_folder() / checkpoint
     if Path(checkpoint).is_dir():
@@ -229,6 +232,8 @@ def local_folder(checkpoint: str, *, remote: bool = True) -> Path:
 
 def find_anywhere(checkpoint: str) -> CheckpointInfo:
     """The CheckpointInfo of a checkpoint; of one on the Hub from its configuration alone."""
+    if is_baseline(checkpoint):
+        return baseline_info(checkpoint)
     local = (bundled_folder() / checkpoint).is_dir() or Path(checkpoint).is_dir()
     if local or "/" not in checkpoint or checkpoint.startswith((".", "/", "~")):
         return read_info(local_folder(checkpoint, remote=False))

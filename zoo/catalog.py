@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zoo.baselines import baseline_infos, is_baseline, load_baseline
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.download import Progress, load_repository, pull
 from zoo.hub import HubError, parse_repository
@@ -88,12 +89,14 @@ def find(name: str, root: Path | None = None) -> CheckpointInfo:
 
 
 def load(source: str | Path, *, revision: str | None = None, device: str = "cpu", progress: Progress | None = None):
-    """The FCN of a bundled name, a checkpoint folder or OWNER/NAME on the Hub, in eval mode on `device`.
+    """The network of a bundled name, a checkpoint folder, OWNER/NAME on the Hub or torchvision:NAME, in eval mode.
 
     A name that exists as a folder is that folder. `revision` (Hub only) is a branch, tag or commit; `progress(done,
     total)` gets bytes while weights come down. Raises CheckpointError when it is not there or not sound.
     """
     text = str(source)
+    if is_baseline(text):
+        return load_baseline(text, device=device, progress=progress)
     folder = bundled_folder() / text if "/" not in text and "\\" not in text else Path(source)
     if not folder.is_dir():
         folder = Path(source)
@@ -110,7 +113,7 @@ def load(source: str | Path, *, revision: str | None = None, device: str = "cpu"
 class Snapshot:
     """The catalog at one moment. `checkpoints`: bundled first, then those of the Hub that are not the same weights.
 
-    author_scores: by name, what the cards on the Hub claim.
+    author_scores: by name, what the cards on the Hub claim. baselines: torchvision's networks, if they are shown.
     hub: 'off' (no part of the Hub named), 'waiting' (first answer not there), 'listed' or 'failed' (the last attempt;
     what is shown comes from an earlier one). listed_at: seconds since 1970 of the Hub's answer. reason: of a failure.
     """
@@ -122,6 +125,7 @@ class Snapshot:
     reason: str = ""
     refreshing: bool = False
     author_scores: dict[str, tuple[AuthorScore, ...]] = field(default_factory=dict)
+    baselines: tuple[CheckpointInfo, ...] = ()
 
     def age_seconds(self) -> float | None:
         """Seconds since the Hub gave its list, None if it never did."""
@@ -160,11 +164,14 @@ class Catalog:
         state = state if self.settings.lists_hub else "off"
         listed_at = listing.listed_at if listing else None
         scores = listing.author_scores() if listing else {}
-        return Snapshot(tuple(found.values()), tuple(problems), state, listed_at, reason, now.refreshing, scores)
+        baselines = tuple(baseline_infos()) if self.settings.baselines == "on" else ()
+        shown = tuple(found.values())
+        return Snapshot(shown, tuple(problems), state, listed_at, reason, now.refreshing, scores, baselines)
 
     def find(self, name: str) -> CheckpointInfo:
         """The checkpoint of that name, listed or added; raises CheckpointError with the names of those listed."""
-        known = {name_of(info): info for info in self.snapshot().checkpoints}
+        snapshot = self.snapshot()
+        known = {name_of(info): info for info in (*snapshot.checkpoints, *snapshot.baselines)}
         with self._lock:
             added = self._added.get(name)
         if name not in known and added is not None:
@@ -176,6 +183,8 @@ class Catalog:
     def load(self, name: str, *, device: str = "cpu", progress: Progress | None = None) -> FCN:
         """The model of that name; of one on the Hub the listed commit, downloaded if it is not on disk."""
         info = self.find(name)
+        if info.source == "torchvision":
+            return load_baseline(name, device=device, settings=self.settings, progress=progress)
         if info.source != "hub":
             return load_folder(info.location, device=device, info=info)
         token = None if self._listed(info.location) else False

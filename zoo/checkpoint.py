@@ -20,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
-from zoo.config import OUTPUT_STRIDE, FCNConfig
+from zoo.config import OUTPUT_STRIDE, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
 
 if TYPE_CHECKING:
     import torch
 
+    from zoo.baseline_network import BaselineNetwork
     from zoo.fcn import FCN
 
 CONFIG_FILE = "config.json"
@@ -45,7 +46,8 @@ class CheckpointError(ValueError):
 class CheckpointInfo:
     """What a checkpoint says of itself, read without touching the weights.
 
-    source: 'bundled', 'folder' or 'hub'; location: the folder, or 'owner/repository'; revision: commit on the Hub.
+    source: 'bundled', 'folder', 'hub' or 'torchvision'; location: the folder, or 'owner/repository'; revision: commit
+    on the Hub.
     sha256, parameters, file_bytes describe `model.safetensors`; training holds facts such as epochs and seed.
     """
 
@@ -53,7 +55,7 @@ class CheckpointInfo:
     source: str
     location: str
     revision: str | None
-    config: FCNConfig
+    config: FCNConfig | BaselineConfig
     labels: LabelSet
     loss: str
     dataset: str
@@ -229,14 +231,20 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu", *, info:
     return model.eval().to(device=device, memory_format=torch.channels_last)
 
 
-def weightless(config: FCNConfig) -> FCN:
+def build(config: FCNConfig | BaselineConfig) -> FCN | BaselineNetwork:
+    """The network that a configuration describes, freshly initialised."""
+    from zoo.baseline_network import BaselineNetwork
+    from zoo.fcn import FCN
+
+    return FCN(config) if isinstance(config, FCNConfig) else BaselineNetwork(config)
+
+
+def weightless(config: FCNConfig | BaselineConfig) -> FCN | BaselineNetwork:
     """The network without memory for its weights, so that a configuration that asks for gigabytes costs nothing."""
     import torch
 
-    from zoo.fcn import FCN
-
     with torch.device("meta"):
-        return FCN(config)
+        return build(config)
 
 
 def expected_shapes(model: FCN) -> dict[str, tuple[int, ...]]:

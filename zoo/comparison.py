@@ -204,7 +204,7 @@ class Comparison:
                 self.results[name_of(info)] = segmenter.segment(info, self.decoded.image)
             except Exception as error:  # whatever is wrong with one checkpoint belongs in its own panel
                 logger.exception("checkpoint %s failed", name_of(info))
-                self.errors[name_of(info)] = str(error)
+                self.errors[name_of(info)] = error_text(error)
             yield
 
     def stop(self, message: str):
@@ -212,6 +212,11 @@ class Comparison:
         for info in self.infos:
             if name_of(info) not in self.results:
                 self.errors.setdefault(name_of(info), message)
+
+
+def error_text(error: Exception) -> str:
+    """What an error says, as the Message that it carries where it has one."""
+    return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
 
 
 def version(info: CheckpointInfo) -> tuple[str, str | None, str]:
@@ -251,6 +256,7 @@ def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, l
         filled = [group for group in groups if len(group) > 1]
         return max(filled, key=lambda group: (len(group), max(map(score, group))), default=[])
 
+    infos = [info for info in infos if info.source != "torchvision"]  # they would all be downloaded
     ladders = group_by(infos, lambda info: (info.backbone_label, info.loss, info.dataset))
     losses = group_by(infos, lambda info: (info.variant, info.backbone_label, info.dataset))
     found = {

@@ -1,10 +1,10 @@
-"""The architecture of an FCN as data: `FCNConfig`, and the names that its fields may have.
+"""Architectures as data: `FCNConfig`, `BaselineConfig`, and the names that their fields may have.
 
 Torch is not needed here, so that checkpoints can be listed, and the page served, before it is imported.
 """
 
 from dataclasses import asdict, dataclass, fields
-from typing import get_args
+from typing import Self, get_args
 
 VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
 OUTPUT_STRIDE = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
@@ -13,10 +13,64 @@ UPSAMPLINGS = ("paper", "learned", "fixed")
 VGG_BACKBONES = ("vgg16", "vgg16_bn")
 RESNET_BACKBONES = ("resnet18", "resnet50", "resnet101")
 BACKBONES = VGG_BACKBONES + RESNET_BACKBONES
+SMP_BACKBONES = ("resnet18", "resnet34", "resnet50", "mobilenet_v2")
+BASELINES = {
+    "torchvision": {
+        "fcn": ("resnet50", "resnet101"),
+        "deeplabv3": ("resnet50",),
+        "lraspp": ("mobilenet_v3_large",),
+    },
+    "smp": {"unet": SMP_BACKBONES, "deeplabv3plus": SMP_BACKBONES},
+}
+
+
+class ModelConfig:
+    """What configurations have in common: fields of checked types, and plain JSON values. Raises ValueError."""
+
+    def _check_types(self) -> None:
+        for field in fields(self):
+            self._check_type(field.name, field.type)
+
+    def _check_type(self, name: str, kind: type) -> None:
+        value = getattr(self, name)
+        if kind is float and type(value) is int:
+            object.__setattr__(self, name, float(value))
+        elif item := get_args(kind):
+            accepted = (int, float) if item[0] is float else item[0]
+            if not isinstance(value, list | tuple) or not all(
+                type(v) is not bool and isinstance(v, accepted) for v in value
+            ):
+                raise ValueError(f"{name}: needs a list of {item[0].__name__}, got {value!r}")
+            object.__setattr__(self, name, tuple(item[0](v) for v in value))
+        elif type(value) is not kind:
+            raise ValueError(f"{name}: needs {kind.__name__}, got {value!r}")
+
+    def _check_choices(self, choices: dict[str, tuple[str, ...]]) -> None:
+        for name, allowed in choices.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+
+    def _check_classes_and_colours(self) -> None:
+        if not 1 <= len(self.classes) <= 255 or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"classes: needs 1 to 255 different names, got {len(self.classes)}")
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError("mean, std: need three numbers each, std above zero")
+
+    def to_dict(self) -> dict:
+        """Plain JSON values; `from_dict` gives the equal configuration back."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict) -> Self:
+        """The configuration with these fields; raises ValueError naming a field that is unknown or wrong."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown field {', '.join(map(repr, unknown))} in the model's configuration")
+        return cls(**values)
 
 
 @dataclass(frozen=True)
-class FCNConfig:
+class FCNConfig(ModelConfig):
     """Architecture of an FCN, nothing else: no paths, no learning rates. Raises ValueError naming the field.
 
     width: factor on the channels of a VGG backbone. head_channels, head_kernel, head_batch_norm: fc6 and fc7 of a VGG
@@ -44,53 +98,46 @@ class FCNConfig:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self):
-        for field in fields(self):
-            self._check_type(field.name, field.type)
+        self._check_types()
         choices = {"variant": VARIANTS, "backbone": BACKBONES, "padding": PADDINGS, "upsampling": UPSAMPLINGS}
         choices["channel_order"] = ("rgb", "bgr")
-        for name, allowed in choices.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
+        self._check_choices(choices)
         limits = {"width": (0.01, 2), "head_channels": (1, 8192), "head_kernel": (1, 15), "dropout": (0, 0.99)}
         for name, (low, high) in (limits | {"phase": (0, 31)}).items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name}: {getattr(self, name)} is outside {low}..{high}")
         self._check_combinations()
 
-    def _check_type(self, name: str, kind: type) -> None:
-        value = getattr(self, name)
-        if kind is float and type(value) is int:
-            object.__setattr__(self, name, float(value))
-        elif item := get_args(kind):
-            accepted = (int, float) if item[0] is float else item[0]
-            if not isinstance(value, list | tuple) or not all(
-                type(v) is not bool and isinstance(v, accepted) for v in value
-            ):
-                raise ValueError(f"{name}: needs a list of {item[0].__name__}, got {value!r}")
-            object.__setattr__(self, name, tuple(item[0](v) for v in value))
-        elif type(value) is not kind:
-            raise ValueError(f"{name}: needs {kind.__name__}, got {value!r}")
-
     def _check_combinations(self) -> None:
-        if not 1 <= len(self.classes) <= 255 or len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes: needs 1 to 255 different names, got {len(self.classes)}")
+        self._check_classes_and_colours()
         if self.head_kernel % 2 == 0:
             raise ValueError(f"head_kernel: {self.head_kernel} is even; an odd kernel keeps the grid in place")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ValueError("mean, std: need three numbers each, std above zero")
         if self.padding == "paper" and (self.head_kernel != 7 or self.phase):
             raise ValueError("padding: 'paper' goes with head_kernel 7 and phase 0, its crop offsets depend on them")
         if self.backbone not in VGG_BACKBONES and (self.width != 1.0 or self.padding == "paper"):
             raise ValueError(f"backbone: {self.backbone} goes with width 1.0 and padding 'same'")
 
-    def to_dict(self) -> dict:
-        """Plain JSON values; `from_dict` gives the equal configuration back."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
-    @classmethod
-    def from_dict(cls, values: dict) -> "FCNConfig":
-        """The configuration with these fields; raises ValueError naming a field that is unknown or wrong."""
-        unknown = sorted(set(values) - {field.name for field in fields(cls)})
-        if unknown:
-            raise ValueError(f"unknown field {', '.join(map(repr, unknown))} in the model's configuration")
-        return cls(**values)
+@dataclass(frozen=True)
+class BaselineConfig(ModelConfig):
+    """A network of another library that FCNs are compared with, out of `BASELINES`. Raises ValueError naming the field.
+
+    library 'torchvision' has published weights, 'smp' (segmentation-models-pytorch) is trained here. mean, std: RGB,
+    for values in [0, 1].
+    """
+
+    library: str = "torchvision"
+    variant: str = "fcn"
+    backbone: str = "resnet50"
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+
+    width = 1.0  # as an FCN at full width; no field, as it cannot be chosen
+
+    def __post_init__(self):
+        self._check_types()
+        self._check_choices({"library": tuple(BASELINES)})
+        self._check_choices({"variant": tuple(BASELINES[self.library])})
+        self._check_choices({"backbone": BASELINES[self.library][self.variant]})
+        self._check_classes_and_colours()

@@ -111,8 +111,12 @@ def within(work: Callable[[Watch], Any], *, quiet: float, total: float, subject:
 def stream(address: str, settings: HubSettings, watch: Watch, *, subject: str, limit: int, token=None, query=()):
     """Yield the chunks of one answer. Raises HubError, also when more than `limit` bytes arrive.
 
+    address: a path on the Hub, or a whole URL elsewhere, which never gets a token.
     token: None uses the standard places (HF_TOKEN, the stored login), False none at all.
     """
+    url = address if address.startswith("https://") else settings.endpoint.rstrip("/") + address
+    if url == address:
+        token = False
     token = get_token() if token is None else token
     headers = {"user-agent": TAG, "accept-encoding": "identity"}
     if token:
@@ -122,9 +126,7 @@ def stream(address: str, settings: HubSettings, watch: Watch, *, subject: str, l
     timeout = httpx.Timeout(seconds + 1, connect=seconds)
     received = 0
     try:
-        with get_session().stream(
-            "GET", settings.endpoint.rstrip("/") + address, params=list(query), headers=headers, timeout=timeout
-        ) as response:
+        with get_session().stream("GET", url, params=list(query), headers=headers, timeout=timeout) as response:
             watch.alive()
             if response.status_code != 200:
                 raise _refusal(response, subject)

@@ -51,12 +51,13 @@ class Offer:
         """The leaderboard's row of each checkpoint by weights sha256; of several rows, the first."""
         board = self.board
         # The board is kept beside its scores, so that no other one can get its id.
-        return self.kept.get(id(board), lambda: (board, {row["sha256"]: row for row in reversed(board["rows"])}))[1]
+        return self.kept.get(id(board), lambda: (board, scores_of(board["rows"])))[1]
 
     @property
     def infos(self) -> dict[str, CheckpointInfo]:
         """The checkpoints on offer to everyone at this moment, by the name that the catalog gives them."""
-        return {name_of(info): info for info in self.catalog.snapshot().checkpoints}
+        snapshot = self.catalog.snapshot()
+        return {name_of(info): info for info in (*snapshot.checkpoints, *snapshot.baselines)}
 
     def default_names(self) -> list[str]:
         """The checkpoints ticked at first: the ladder, or the first one there is."""
@@ -112,6 +113,7 @@ class Offer:
         """
         return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
 
+<<<<<<< HEAD
     def leaderboard(self, details: bool = False) -> dict:
         """Read the leaderboard: every evaluated checkpoint with its rank, mIoU, 95 % interval and cost.
 
@@ -124,3 +126,13 @@ class Offer:
         if details:
             return self.board
         return {"rows": [{key: row.get(key) for key in LEADERBOARD_FIELDS} for row in self.board["rows"]]}
+=======
+    def leaderboard(self) -> dict:
+        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
+        return self.board
+
+
+def scores_of(rows: list[dict]) -> dict[str, dict]:
+    """Rows by weights sha256, torchvision's by the eight digits that are known before a download."""
+    return {row["sha256"][:8] if row["source"] == "torchvision" else row["sha256"]: row for row in reversed(rows)}
+>>>>>>> d238d1a (Offer torchvision's networks as baselines under one name everywhere)

@@ -14,6 +14,7 @@ from PIL import Image
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Result, Rung
+from zoo.config import FCNConfig
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
 from zoo.segment import encode_mask, png_bytes
@@ -47,7 +48,7 @@ def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str)
     """The value of the viewer; `scores` gives 'miou' and 'miou_interval' by weights sha256, if known."""
     waiting = [info for info in comparison.infos if name_of(info) not in comparison.results | comparison.errors]
     return scene_value(comparison, language) | {
-        "panels": [panel_value(comparison, info, info in waiting[:1], scores) for info in comparison.infos],
+        "panels": [panel_value(comparison, info, info in waiting[:1], scores, language) for info in comparison.infos],
         "columns": columns(comparison.infos),
         "notes": [translate(note, language) for note in comparison.decoded.notes],
         "leaderboard_links": True,
@@ -103,11 +104,18 @@ def inside_value(
 
 
 def inside_choices(comparison: Comparison) -> list[tuple[str, str]]:
-    """(shown text, name) of each checkpoint compared, for the choice of whose inside is shown."""
-    return [(f"{title(info)} · {subtitle(info)}", name_of(info)) for info in comparison.infos]
+    """(shown text, name) of each FCN compared, for the choice of whose inside is shown."""
+    return [(f"{title(info)} · {subtitle(info)}", name_of(info)) for info in comparison.infos if has_ladder(info)]
 
 
-def panel_value(comparison: Comparison, info: CheckpointInfo, running: bool, scores: dict[str, dict]) -> dict:
+def has_ladder(info: CheckpointInfo) -> bool:
+    """Whether a checkpoint is an FCN, whose score maps can be shown one by one."""
+    return isinstance(info.config, FCNConfig)
+
+
+def panel_value(
+    comparison: Comparison, info: CheckpointInfo, running: bool, scores: dict[str, dict], language: str
+) -> dict:
     """One panel of the viewer: 'done', 'failed', 'running' or 'waiting'."""
     name, score = name_of(info), scores.get(info.sha256, {})
     panel = {
@@ -121,7 +129,7 @@ def panel_value(comparison: Comparison, info: CheckpointInfo, running: bool, sco
         "miou_interval": score.get("miou_interval"),
     }
     if name in comparison.errors:
-        return panel | {"status": "failed", "message": comparison.errors[name]}
+        return panel | {"status": "failed", "message": translate(comparison.errors[name], language)}
     result = comparison.results.get(name)
     if result is None:
         return panel
@@ -147,7 +155,7 @@ def summary(comparison: Comparison) -> dict:
             "notes": [str(note) for note in comparison.decoded.notes],
         },
         "checkpoints": [checkpoint_summary(result) for result in comparison.results.values()],
-        "errors": dict(comparison.errors),
+        "errors": {name: str(message) for name, message in comparison.errors.items()},
     }
 
 

@@ -42,6 +42,9 @@ class HubSettings:
     visitors: str = _setting(
         "FCN_ZOO_VISITORS", "any", "repositories a visitor may add: any, listed (of the owners above), off"
     )
+    baselines: str = _setting(
+        "FCN_ZOO_BASELINES", "on", "torchvision's networks in the list, downloaded when a visitor picks one: on, off"
+    )
     cache: Path = field(
         default=DEFAULT_CACHE,
         metadata={"variable": "FCN_ZOO_CACHE", "help": "folder of the stored listing and of downloads"},
@@ -60,6 +63,8 @@ class HubSettings:
     def __post_init__(self):
         if self.visitors not in VISITOR_RULES:
             raise ValueError(f"FCN_ZOO_VISITORS: {self.visitors!r} is not one of {', '.join(VISITOR_RULES)}")
+        if self.baselines not in ("on", "off"):
+            raise ValueError(f"FCN_ZOO_BASELINES: {self.baselines!r} is not one of on, off")
         for item in fields(self):
             if item.type in (int, float) and not getattr(self, item.name) > 0:
                 raise ValueError(f"{item.metadata['variable']}: must be above zero, is {getattr(self, item.name)}")

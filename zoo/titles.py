@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from zoo.checkpoint import CheckpointInfo
 from zoo.config import VARIANTS
 
+VARIANT_TITLES = {
+    "fcn": "FCN",
+    "deeplabv3": "DeepLabV3",
+    "lraspp": "LR-ASPP",
+    "unet": "U-Net",
+    "deeplabv3plus": "DeepLabV3+",
+}
 LOSSES = {"ce": "CE", "focal": "Focal", "dice": "Dice"}  # in the order in which they are shown
 
 
 def variant_title(variant: str) -> str:
-    """'FCN-8s' for 'fcn8s'."""
-    return f"FCN-{variant.removeprefix('fcn')}"
+    """'FCN-8s' for 'fcn8s', 'U-Net' for 'unet'."""
+    return VARIANT_TITLES.get(variant) or f"FCN-{variant.removeprefix('fcn')}"
 
 
 def loss_title(loss: str) -> str:
@@ -30,6 +37,8 @@ def title(info: CheckpointInfo) -> str:
 def subtitle(info: CheckpointInfo) -> str:
     """What tells checkpoints of one title apart: backbone and dataset; on the Hub repository and revision too."""
     parts = [info.backbone_label, info.dataset]
+    if info.source == "torchvision":
+        parts += [info.source, f"{info.file_bytes / 1e6:.0f} MB"]
     if info.source == "hub":
         parts.append(f"{info.location}@{(info.revision or '')[:7]}")
     return " · ".join(parts)
@@ -42,8 +51,10 @@ def loss_rank(loss: str) -> tuple[int, str]:
 
 
 def rank(info: CheckpointInfo) -> tuple:
-    """Sorts checkpoints by dataset, backbone, variant from coarse to fine, and loss."""
-    return info.dataset, info.backbone_label, VARIANTS.index(info.variant), loss_rank(info.loss), info.location
+    """Sorts checkpoints by dataset, backbone, variant from coarse to fine, and loss; torchvision's come last."""
+    variants = (*VARIANTS, *VARIANT_TITLES)
+    place = info.dataset, info.backbone_label, variants.index(info.variant), loss_rank(info.loss), info.location
+    return info.source == "torchvision", *place
 
 
 @dataclass(frozen=True)

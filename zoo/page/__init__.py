@@ -25,6 +25,9 @@ class Message(str):
         message.key, message.values = key, values
         return message
 
+    def __getnewargs_ex__(self):
+        return (self.key,), self.values  # so that copies and pickles are Messages too
+
     def translate(self, language: str) -> str:
         """The sentence in `language` ('en', 'pt-BR')."""
         values = {name: translate(value, language) for name, value in self.values.items()}

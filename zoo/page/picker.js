@@ -203,6 +203,16 @@ function drawGrid({title, columns, rows}, items) {
   return table;
 }
 
+/** Networks that are downloaded when they run stand apart, folded until somebody asks for them. */
+function drawBaselines(items) {
+  if (items.length === 0) return [];
+  const fold = node("details", "picker-baselines");
+  fold.open = list.querySelector(".picker-baselines")?.open || items.some((item) => value().selected.includes(item.name));
+  fold.append(node("summary", "", string("baselines")), node("p", "picker-note", string("baselines_help")));
+  fold.append(...items.map(drawItem));
+  return [fold];
+}
+
 function drawItems() {
   legend.textContent = string("checkpoints");
   const shown = value().items.filter((item) =>
@@ -211,8 +221,10 @@ function drawItems() {
   const items = new Map(value().items.map((item) => [item.name, item]));
   const grids = filtered() ? [] : value().grids || [];
   const inGrid = new Set(grids.flatMap((grid) => grid.rows.flatMap((row) => row.names)));
-  const cards = shown.filter((item) => !inGrid.has(item.name)).map(drawItem);
-  list.replaceChildren(legend, ...grids.map((grid) => drawGrid(grid, items)), ...cards);
+  const loose = shown.filter((item) => !inGrid.has(item.name));
+  const cards = loose.filter((item) => item.source !== "torchvision").map(drawItem);
+  const baselines = drawBaselines(loose.filter((item) => item.source === "torchvision"));
+  list.replaceChildren(legend, ...grids.map((grid) => drawGrid(grid, items)), ...cards, ...baselines);
   drawTicks();
 }
 
