@@ -113,7 +113,6 @@ class Offer:
         """
         return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
 
-<<<<<<< HEAD
     def leaderboard(self, details: bool = False) -> dict:
         """Read the leaderboard: every evaluated checkpoint with its rank, mIoU, 95 % interval and cost.
 
@@ -126,13 +125,8 @@ class Offer:
         if details:
             return self.board
         return {"rows": [{key: row.get(key) for key in LEADERBOARD_FIELDS} for row in self.board["rows"]]}
-=======
-    def leaderboard(self) -> dict:
-        """Read the leaderboard: every evaluated checkpoint with mIoU, its 95 % interval, other metrics and cost."""
-        return self.board
 
 
 def scores_of(rows: list[dict]) -> dict[str, dict]:
     """Rows by weights sha256, torchvision's by the eight digits that are known before a download."""
     return {row["sha256"][:8] if row["source"] == "torchvision" else row["sha256"]: row for row in reversed(rows)}
->>>>>>> d238d1a (Offer torchvision's networks as baselines under one name everywhere)
