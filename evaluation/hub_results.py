@@ -38,6 +38,7 @@ from zoo.hub import (
     stream,
     within,
 )
+from zoo.page import Message
 from zoo.publish import same_file
 from zoo.settings import HubSettings
 
@@ -74,7 +75,7 @@ def download_results(name: str, settings: HubSettings) -> tuple[Path, list[str]]
     Raises HubUnreachable when the Hub cannot be asked and HubError when there is no such repository.
     """
     repository, revision = parse_repository(name, settings.endpoint)
-    home = results_home(repository, settings)
+    home, subject = results_home(repository, settings), Message("hub_subject_results", repository=repository)
 
     def work(watch: Watch) -> tuple[Path, list[str]]:
         address, query = repository_address(repository, revision, "dataset"), [("blobs", "true")]
@@ -92,15 +93,14 @@ def download_results(name: str, settings: HubSettings) -> tuple[Path, list[str]]
 
     try:
         home.mkdir(parents=True, exist_ok=True)
-        folder, problems = within(
-            work, quiet=settings.answer_seconds, total=settings.pull_seconds, subject=f"Results in {repository}"
-        )
+        folder, problems = within(work, quiet=settings.answer_seconds, total=settings.pull_seconds, subject=subject)
         os.utime(folder)  # says when the Hub was asked last
         for other in home.iterdir():
             if other != folder:
                 shutil.rmtree(other, ignore_errors=True)
     except OSError as error:
-        raise HubError(f"{repository}: {home} cannot be written ({error.strerror}); see FCN_ZOO_CACHE") from None
+        facts = {"place": str(home), "reason": error.strerror or str(error), "variable": "FCN_ZOO_CACHE"}
+        raise HubError(Message("hub_cache", subject=repository, **facts)) from None
     return folder, problems
 
 

@@ -1,6 +1,7 @@
 """The page's functions and its API: called directly, and through gradio_client against a launched app."""
 
 import json
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -273,6 +274,27 @@ def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, w
     with pytest.raises(gr.Error, match=words) as caught:
         list(own.add(text, {"selected": LADDER}, {}, Request()))
     assert not caught.value.print_exception
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({}, "bo/net: sem config.json"),
+        ({"config.json": b"{}", "model.pth": b"x"}, "bo/net: sem model.safetensors; model.pth não é aberto"),
+        ({"config.json": b"{", "model.safetensors": b"x"}, "bo/net: config.json: não é JSON válido"),
+        ({"config.json": b"[]", "model.safetensors": b"x"}, "config.json: a configuração precisa ser um objeto JSON"),
+        ({"config.json": b"{}", "model.safetensors": b"x"}, "config.json: model_type: ausente"),
+    ],
+)
+def test_errors_of_the_hub_are_said_in_the_visitors_language(page, hub, tmp_path, files, words):
+    settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
+    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
+    hub.add("bo/net", files)
+    with pytest.raises(gr.Error, match=re.escape(words)):
+        list(own.add("bo/net", {"selected": LADDER}, {}, Request("pt-BR")))
+    hub.fault("bo/net", "429")
+    with pytest.raises(gr.Error, match="limita o número de pedidos; tente de novo em 7 s"):
+        list(own.add("bo/net", {"selected": LADDER}, {}, Request("pt-BR")))
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,8 @@ def test_a_hub_that_swallows_packets_leaves_the_page_alone(root, settings):
         assert len(during.checkpoints) == 3 and during.refreshing
         after = catalog.refresh(wait=5)
         assert after.hub == "failed" and "not answered" in after.note() and "none shown" in after.note()
+        translated = after.note().translate("pt-BR")
+        assert "o servidor não responde há 0.5 s" in translated and "nenhum mostrado" in translated
         assert time.monotonic() - started < 10
 
 

@@ -1,6 +1,8 @@
 """Checkpoints from a Hub on the loopback that can misbehave: faults, poisoned repositories, the cache on disk."""
 
+import copy
 import json
+import pickle
 import threading
 import time
 from dataclasses import replace
@@ -14,6 +16,7 @@ from zoo.checkpoint import load_folder
 from zoo.download import amount, load_repository, pull, remove_excess
 from zoo.hub import HubError, HubUnreachable
 from zoo.listing import list_checkpoints
+from zoo.page import Message
 from zoo.settings import HubSettings
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -322,3 +325,11 @@ def test_a_cache_that_cannot_be_written_is_named(hub, settings, checkpoint, tmp_
 def test_amounts_read_well():
     assert amount(41_200_000, 58_000_000) == "41 of 58 MB"
     assert amount(41_200, 58_000) == "41 of 58 kB"
+
+
+def test_messages_survive_copies_and_translate_what_they_hold():
+    inner = Message("hub_subject_models", author="ana")
+    message = Message("hub_silent", subject=inner, seconds="8")
+    for copied in (message, copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
+        assert copied == "Models of ana: the server has not answered for 8 s; try again later"
+        assert copied.translate("pt-BR") == "Modelos de ana: o servidor não responde há 8 s; tente de novo mais tarde"

@@ -21,6 +21,7 @@ from zoo.checkpoint import CheckpointError, CheckpointInfo, file_sha256, weightl
 from zoo.config import BaselineConfig
 from zoo.hub import HubError, Watch, stream, within
 from zoo.labels import PASCAL_VOC
+from zoo.page import Message
 from zoo.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def find_baseline(name: str) -> Baseline:
     """The baseline called 'torchvision:NAME'; raises CheckpointError with the names there are."""
     found = TORCHVISION.get(name.removeprefix(PREFIX))
     if found is None:
-        raise CheckpointError(f"no baseline {name!r}; there are: {', '.join(PREFIX + known for known in TORCHVISION)}")
+        names = ", ".join(PREFIX + known for known in TORCHVISION)
+        raise CheckpointError(Message("checkpoint_unknown", name=repr(name), names=names))
     return found
 
 
@@ -125,14 +127,14 @@ def load_baseline(
         if not path.is_file():
             _download(name, baseline, path, settings or HubSettings.from_environment(), progress)
     if not file_sha256(path).startswith(baseline.sha256_start):
-        raise HubError(f"{name}: {path.name} is damaged; delete it, and it is downloaded again")
+        raise HubError(Message("baseline_broken", subject=name, file=path.name))
     info = baseline_info(name)
     model = weightless(info.config)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         model.network.load_state_dict(state, assign=True)
     except (RuntimeError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
-        raise HubError(f"{name}: {path.name} does not fit this version of torchvision ({error})") from None
+        raise HubError(Message("baseline_unfit", subject=name, file=path.name, reason=str(error)[:300])) from None
     model.fill_constants()
     model.network.aux_classifier = None  # helps training only
     model.info = info
@@ -158,10 +160,11 @@ def _download(name: str, baseline: Baseline, path: Path, settings: HubSettings, 
         path.parent.mkdir(parents=True, exist_ok=True)
         within(work, quiet=settings.answer_seconds, total=settings.pull_seconds, subject=name)
         if not file_sha256(temporary).startswith(baseline.sha256_start):
-            raise HubError(f"{name}: {baseline.file} arrived damaged, its sha256 is not the one in its name")
+            raise HubError(Message("baseline_damaged", subject=name, file=baseline.file))
         os.replace(temporary, path)
     except OSError as error:
-        raise HubError(f"{name}: {path.parent} cannot be written ({error.strerror or error}); see TORCH_HOME") from None
+        facts = {"place": str(path.parent), "reason": error.strerror or str(error), "variable": "TORCH_HOME"}
+        raise HubError(Message("hub_cache", subject=name, **facts)) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

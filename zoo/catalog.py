@@ -22,6 +22,7 @@ from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load
 from zoo.download import Progress, load_repository, pull
 from zoo.hub import HubError, parse_repository
 from zoo.listing import AuthorScore, Listing, list_checkpoints, read_items
+from zoo.page import Message
 from zoo.renewal import Renewal, hub_note
 from zoo.settings import HubSettings
 
@@ -177,7 +178,7 @@ class Catalog:
         if name not in known and added is not None:
             return added
         if name not in known:
-            raise CheckpointError(f"no checkpoint {name!r}; there are: {', '.join(known) or 'none'}")
+            raise CheckpointError(Message("checkpoint_unknown", name=repr(name), names=", ".join(known) or "-"))
         return known[name]
 
     def load(self, name: str, *, device: str = "cpu", progress: Progress | None = None) -> FCN:
@@ -207,9 +208,9 @@ class Catalog:
         repository, revision = parse_repository(text, self.settings.endpoint)
         listed = self._listed(repository)
         if self.settings.visitors == "off":
-            raise HubError("Adding repositories is switched off on this page.")
+            raise HubError(Message("hub_adding_off"))
         if self.settings.visitors == "listed" and not listed:
-            raise HubError(f"{repository}: this page takes repositories of listed owners only")
+            raise HubError(Message("hub_listed_only", subject=repository))
         _, info = pull(
             repository,
             revision=revision,

@@ -15,6 +15,7 @@ import re
 import struct
 import tempfile
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from safetensors import SafetensorError
 
 from zoo.config import OUTPUT_STRIDE, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
+from zoo.page import Message
 
 if TYPE_CHECKING:
     import torch
@@ -35,6 +37,7 @@ GOLDEN_FILE = "golden.safetensors"
 FORMAT_VERSION = 1
 MAXIMUM_CONFIG_BYTES = 1_000_000
 MODEL_TYPE = "fcn"
+MODEL_TYPES = (MODEL_TYPE,)
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.+_-]{0,95}")
 
 
@@ -109,14 +112,14 @@ def read_info(folder: str | Path, *, source: str = "folder", location: str | Non
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise CheckpointError(
-            f"{folder}: no {CONFIG_FILE}; a checkpoint is a folder with {CONFIG_FILE} and {WEIGHTS_FILE}"
+            Message("checkpoint_no_config", folder=str(folder), config=CONFIG_FILE, weights=WEIGHTS_FILE)
         )
     if path.stat().st_size > MAXIMUM_CONFIG_BYTES:
-        raise CheckpointError(f"{path}: larger than {MAXIMUM_CONFIG_BYTES} bytes, not a checkpoint's configuration")
+        raise _error_at(path, "checkpoint_large_config", limit=MAXIMUM_CONFIG_BYTES)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})") from None
+        raise _error_at(path, "checkpoint_not_json", reason=str(error)) from None
     weights = folder / WEIGHTS_FILE
     size = weights.stat().st_size if weights.is_file() else 0
     try:
@@ -124,7 +127,7 @@ def read_info(folder: str | Path, *, source: str = "folder", location: str | Non
             document, source=source, location=location or str(folder), revision=revision, file_bytes=size
         )
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+        raise CheckpointError(Message("checkpoint_at", place=str(path), reason=error.args[0])) from None
 
 
 def parse_config(
@@ -133,15 +136,14 @@ def parse_config(
     """CheckpointInfo from the parsed `config.json`; raises CheckpointError with the field that is missing or wrong."""
     model_type = _field(document, "model_type", str)
     if model_type != MODEL_TYPE:
-        raise CheckpointError(f"model_type: {model_type!r} is not {MODEL_TYPE!r}; this is not one of our checkpoints")
+        facts = {"value": repr(model_type[:80]), "known": ", ".join(MODEL_TYPES)}
+        raise CheckpointError(Message("checkpoint_model_type", **facts))
     version = _field(document, "format_version", int)
     if version != FORMAT_VERSION:
-        raise CheckpointError(
-            f"format_version: {version} is not {FORMAT_VERSION}; update this program or the checkpoint"
-        )
+        raise CheckpointError(Message("checkpoint_version", value=version, known=FORMAT_VERSION))
     name = _field(document, "name", str)
     if not NAME_PATTERN.fullmatch(name):
-        raise CheckpointError("name: use lower-case letters, digits and . + _ - (96 characters at most)")
+        raise CheckpointError(Message("checkpoint_name"))
     training, weights = _field(document, "training", dict), _field(document, "weights", dict)
     labels = _parse_labels(document)
     arguments = dict(_field(document, "model_args", dict))
@@ -150,12 +152,12 @@ def parse_config(
     try:
         config = FCNConfig.from_dict(arguments)
     except (ValueError, TypeError) as error:
-        raise CheckpointError(f"model_args: {error}") from None
+        raise CheckpointError(Message("checkpoint_arguments", reason=str(error))) from None
     if _field(document, "architecture", str) != config.variant:
-        raise CheckpointError(f"architecture: differs from model_args.variant, which is {config.variant!r}")
+        raise CheckpointError(Message("checkpoint_architecture", variant=repr(config.variant)))
     sha256 = _field(weights, "sha256", str, "weights.")
     if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise CheckpointError("weights.sha256: needs 64 hexadecimal digits")
+        raise CheckpointError(Message("checkpoint_sha256"))
     return CheckpointInfo(
         name=name,
         source=source,
@@ -174,12 +176,13 @@ def parse_config(
 
 def _field(document: object, name: str, kind: type, prefix: str = ""):
     if not isinstance(document, dict):
-        raise CheckpointError("the configuration must be a JSON object")
+        raise CheckpointError(Message("checkpoint_object"))
     if name not in document:
-        raise CheckpointError(f"{prefix}{name}: missing")
+        raise CheckpointError(Message("checkpoint_missing", field=f"{prefix}{name}"))
     value = document[name]
     if type(value) is not kind:
-        raise CheckpointError(f"{prefix}{name}: needs {kind.__name__}, got {type(value).__name__}")
+        found = type(value).__name__
+        raise CheckpointError(Message("checkpoint_type", field=f"{prefix}{name}", kind=kind.__name__, found=found))
     return value
 
 
@@ -187,9 +190,9 @@ def _parse_labels(document: object) -> LabelSet:
     id2label, palette = _field(document, "id2label", dict), _field(document, "palette", list)
     names = [id2label.get(str(index)) for index in range(len(id2label))]
     if not all(isinstance(name, str) and 0 < len(name) <= 80 for name in names):
-        raise CheckpointError('id2label: needs the keys "0", "1", ... in a row, each with a name of 1 to 80 characters')
+        raise CheckpointError(Message("checkpoint_id2label"))
     if not all(isinstance(colour, list) and all(type(value) is int for value in colour) for colour in palette):
-        raise CheckpointError("palette: needs a list of [red, green, blue] whole numbers")
+        raise CheckpointError(Message("checkpoint_palette"))
     training = _field(document, "training", dict)
     dataset = _field(training, "dataset", str, "training.")
     title = training.get("dataset_title", dataset)
@@ -197,7 +200,7 @@ def _parse_labels(document: object) -> LabelSet:
         colours = tuple(tuple(colour) for colour in palette)
         return LabelSet(dataset, str(title), tuple(names), colours, _field(document, "ignore_index", int))
     except ValueError as error:
-        raise CheckpointError(f"id2label, palette, ignore_index: {error}") from None
+        raise CheckpointError(Message("checkpoint_labels", reason=str(error))) from None
 
 
 def load_folder(folder: str | Path, device: str | torch.device = "cpu", *, info: CheckpointInfo | None = None) -> FCN:
@@ -213,17 +216,15 @@ def load_folder(folder: str | Path, device: str | torch.device = "cpu", *, info:
     info = info or read_info(folder)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        raise CheckpointError(
-            f"{folder}: no {WEIGHTS_FILE}; other weight formats are refused because they can run code"
-        )
+        raise CheckpointError(Message("checkpoint_no_weights", folder=str(folder), weights=WEIGHTS_FILE))
     model = weightless(info.config)
     compare_shapes(expected_shapes(model), safetensors_shapes(path), path)
     if file_sha256(path) != info.sha256:
-        raise CheckpointError(f"{path}: its sha256 is not the one in {CONFIG_FILE}; the file is damaged, get it again")
+        raise _error_at(path, "checkpoint_damaged", config=CONFIG_FILE)
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+        raise _error_at(path, "checkpoint_unreadable", reason=str(error)) from None
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     model.load_state_dict(state, assign=True)
     model.fill_constants()
@@ -262,18 +263,29 @@ def safetensors_shapes(path: Path) -> dict[str, tuple[int, ...]]:
             header = json.loads(file.read(length))
         return {key: tuple(entry["shape"]) for key, entry in header.items() if key != "__metadata__"}
     except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: not a safetensors file ({error})") from None
+        raise _error_at(path, "checkpoint_not_safetensors", reason=str(error)) from None
 
 
 def compare_shapes(expected: dict, found: dict, path: Path) -> None:
     """Raise CheckpointError naming up to three tensors that are missing, unknown or of another shape."""
-    wrong = [f"{key} is missing" for key in sorted(expected.keys() - found.keys())]
-    wrong += [f"{key} is unknown" for key in sorted(found.keys() - expected.keys())]
+    wrong = [Message("tensor_missing", name=key) for key in sorted(expected.keys() - found.keys())]
+    wrong += [Message("tensor_unknown", name=key[:120]) for key in sorted(found.keys() - expected.keys())]
     shared = sorted(expected.keys() & found.keys())
-    wrong += [f"{key} is {found[key]}, needs {expected[key]}" for key in shared if expected[key] != found[key]]
+    wrong += [
+        Message("tensor_shape", name=key, found=str(found[key]), needed=str(expected[key]))
+        for key in shared
+        if expected[key] != found[key]
+    ]
     if wrong:
-        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
-        raise CheckpointError(f"{path}: weights do not fit the configuration: {'; '.join(wrong[:3])}{more}")
+        details = reduce(lambda first, second: Message("checkpoint_and", first=first, second=second), wrong[:3])
+        if len(wrong) > 3:
+            details = Message("checkpoint_more", details=details, number=len(wrong) - 3)
+        raise _error_at(path, "checkpoint_unfit", details=details)
+
+
+def _error_at(path: Path, key: str, **values) -> CheckpointError:
+    """The error that names a file and says what is wrong with it."""
+    return CheckpointError(Message("checkpoint_at", place=str(path), reason=Message(key, **values)))
 
 
 def save(

@@ -49,6 +49,7 @@ from zoo.hub import (
     stream,
     within,
 )
+from zoo.page import Message
 from zoo.settings import HubSettings
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ COMPANIONS = re.compile(
 MAXIMUM_COMPANION_BYTES = 4_000_000
 MAXIMUM_COMPANIONS = 20
 IDLE_SECONDS = 60.0
+FILES = {"config": CONFIG_FILE, "weights": WEIGHTS_FILE}  # as messages call them
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 Progress = Callable[[int, int], None]
@@ -97,11 +99,11 @@ def pull(
     settings = settings or HubSettings.from_environment()
     repository, named = parse_repository(repository, settings.endpoint)
     if revision and named and revision != named:
-        raise HubError(f"{repository}: two revisions, {named!r} and {revision!r}; name one")
+        raise HubError(Message("hub_two_revisions", subject=repository, first=repr(named), second=repr(revision)))
     revision = revision or named
     lock, key, arrived = _locks[repository], f"{repository}@{revision}", time.monotonic()
     if not lock.acquire(timeout=settings.pull_seconds):
-        raise HubUnreachable(f"{repository}: another download of it is not finished")
+        raise HubUnreachable(Message("hub_busy", subject=repository))
     try:
         failed, error = _failures.get(key, (0.0, None))
         if isinstance(error, HubUnreachable) and failed >= arrived:
@@ -112,8 +114,8 @@ def pull(
         _failures[key] = (time.monotonic(), error)
         raise
     except OSError as error:
-        reason = f"{settings.cache} cannot be written ({error.strerror or error}); see FCN_ZOO_CACHE"
-        raise HubError(f"{repository}: {reason}") from None
+        facts = {"place": str(settings.cache), "reason": error.strerror or str(error), "variable": "FCN_ZOO_CACHE"}
+        raise HubError(Message("hub_cache", subject=repository, **facts)) from None
     finally:
         lock.release()
 
@@ -193,8 +195,8 @@ def _fetch(repository, sha, model, staging, settings, watch, token, progress, co
     limit = int(settings.file_megabytes * 1e6)
     size = files[WEIGHTS_FILE].get("size")
     if isinstance(size, int) and size > limit:
-        message = f"{WEIGHTS_FILE} is {size / 1e6:,.0f} MB, the limit here is {settings.file_megabytes:,.0f} MB"
-        raise HubError(f"{repository}: {message}")
+        facts = {"file": WEIGHTS_FILE, "size": f"{size / 1e6:,.0f}", "limit": f"{settings.file_megabytes:,.0f}"}
+        raise HubError(Message("hub_over_limit", subject=repository, **facts))
     total = size if isinstance(size, int) else 0
 
     def save(name: str, maximum: int, report: Progress | None = None) -> str:
@@ -216,9 +218,9 @@ def _fetch(repository, sha, model, staging, settings, watch, token, progress, co
     _check_size(repository, expected, total)
     stored = (files[WEIGHTS_FILE].get("lfs") or {}).get("sha256")
     if stored is not None and stored != info.sha256:
-        raise HubError(f"{repository}: {CONFIG_FILE} names other weights than the {WEIGHTS_FILE} beside it")
+        raise HubError(Message("hub_other_weights", subject=repository, **FILES))
     if save(WEIGHTS_FILE, min(limit, total or limit), progress) != info.sha256:
-        raise HubError(f"{repository}: {WEIGHTS_FILE} arrived damaged, its sha256 is not the one in {CONFIG_FILE}")
+        raise HubError(Message("hub_damaged", subject=repository, **FILES))
     path = staging / WEIGHTS_FILE
     _named(repository, lambda: compare_shapes(expected, safetensors_shapes(path), Path(WEIGHTS_FILE)))
     if companions:
@@ -235,13 +237,14 @@ def _files(repository: str, model: dict) -> dict[str, dict]:
     for name in files:
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or re.search(r"[\x00-\x1f]", name) or ":" in name:
-            raise HubError(f"{repository}: holds a file with the unsafe name {name[:80]!r}; refused")
+            raise HubError(Message("hub_unsafe_name", subject=repository, name=repr(name[:80])))
     if CONFIG_FILE not in files:
-        raise HubError(f"{repository}: no {CONFIG_FILE}; this is not one of our checkpoints")
+        raise HubError(Message("hub_no_config", subject=repository, **FILES))
     if WEIGHTS_FILE not in files:
         others = [name for name in files if name.endswith((".bin", ".pth", ".pt", ".pkl", ".ckpt", ".h5"))]
-        reason = f"; {others[0]} is not opened, it can run code" if others else ""
-        raise HubError(f"{repository}: no {WEIGHTS_FILE}{reason}")
+        if others:
+            raise HubError(Message("hub_pickle_only", subject=repository, other=others[0][:120], **FILES))
+        raise HubError(Message("hub_no_weights", subject=repository, **FILES))
     return files
 
 
@@ -253,8 +256,8 @@ def _check_size(repository: str, expected: dict, total: int) -> None:
     """Refuse a weights file that cannot hold the described network, before it is downloaded."""
     numbers = sum(math.prod(shape) for shape in expected.values())
     if total and not 2 * numbers <= total <= 8 * numbers + 10_000_000:
-        message = f"{WEIGHTS_FILE} is {total / 1e6:,.1f} MB, but {CONFIG_FILE} describes {numbers / 1e6:,.1f} M numbers"
-        raise HubError(f"{repository}: {message}")
+        facts = {"size": f"{total / 1e6:,.1f}", "numbers": f"{numbers / 1e6:,.1f}"}
+        raise HubError(Message("hub_size_mismatch", subject=repository, **facts, **FILES))
 
 
 def _named(repository: str, check: Callable):
@@ -264,8 +267,10 @@ def _named(repository: str, check: Callable):
     except HubError:
         raise
     except CheckpointError as error:
-        text = re.sub(r"^/\S*/(config\.json|model\.safetensors)", r"\1", str(error))
-        raise HubError(f"{repository}: {text}") from None
+        reason = error.args[0]
+        if isinstance(reason, Message) and reason.key == "checkpoint_at":
+            reason = Message("checkpoint_at", **reason.values | {"place": Path(reason.values["place"]).name})
+        raise HubError(Message("checkpoint_at", place=repository, reason=reason)) from None
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import get_session, httpx
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo
+from zoo.page import Message
 from zoo.settings import TAG, HubSettings
 
 MAXIMUM_ANSWER_BYTES = 16_000_000
@@ -55,9 +56,9 @@ def parse_repository(text: str, endpoint: str = constants.ENDPOINT) -> tuple[str
         name, revision = "/".join(parts[:2]), "/".join(parts[3:])
     name = name.rstrip("/")
     if not _REPOSITORY.fullmatch(name) or ".." in name or "--" in name:
-        raise HubError(f"{text.strip()[:120]!r} does not name a repository; write OWNER/NAME")
+        raise HubError(Message("hub_no_repository", text=repr(text.strip()[:120])))
     if revision and (not _REVISION.fullmatch(revision) or ".." in revision):
-        raise HubError(f"{revision[:120]!r} is not a revision; write a branch, a tag or a commit")
+        raise HubError(Message("hub_no_revision_name", text=repr(revision[:120])))
     return name, revision or None
 
 
@@ -71,7 +72,7 @@ class Watch:
     def alive(self) -> None:
         """Note that something arrived; raises HubUnreachable when nobody waits any more."""
         if self.cancelled:
-            raise HubUnreachable("given up")
+            raise HubUnreachable(Message("hub_given_up"))
         self._last = time.monotonic()
 
     def quiet_seconds(self) -> float:
@@ -99,10 +100,10 @@ def within(work: Callable[[Watch], Any], *, quiet: float, total: float, subject:
     while not done.wait(0.02 if quiet < 1 else 0.2):
         if watch.quiet_seconds() > quiet:
             watch.cancelled = True
-            raise HubUnreachable(f"{subject}: the Hub has not answered for {quiet:g} s; try again later")
+            raise HubUnreachable(Message("hub_silent", subject=subject, seconds=f"{quiet:g}"))
         if time.monotonic() > end:
             watch.cancelled = True
-            raise HubUnreachable(f"{subject}: not finished after {total:g} s; try again later")
+            raise HubUnreachable(Message("hub_unfinished", subject=subject, seconds=f"{total:g}"))
     if "error" in outcome:
         raise outcome["error"]
     return outcome["value"]
@@ -134,35 +135,36 @@ def stream(address: str, settings: HubSettings, watch: Watch, *, subject: str, l
                 watch.alive()
                 received += len(chunk)
                 if received > limit:
-                    raise HubError(f"{subject}: larger than {limit:,} bytes; not downloaded")
+                    raise HubError(Message("hub_too_large", subject=subject, limit=f"{limit:,}"))
                 yield chunk
     except OfflineModeIsEnabled:
-        raise HubUnreachable(f"{subject}: offline mode is on (HF_HUB_OFFLINE)") from None
+        raise HubUnreachable(Message("hub_offline", subject=subject)) from None
     except httpx.TooManyRedirects:
-        raise HubError(f"{subject}: the address redirects in a circle") from None
+        raise HubError(Message("hub_circle", subject=subject)) from None
     except httpx.TimeoutException:
-        raise HubUnreachable(f"{subject}: the Hub has not answered for {seconds:g} s; try again later") from None
+        raise HubUnreachable(Message("hub_silent", subject=subject, seconds=f"{seconds:g}")) from None
     except httpx.RemoteProtocolError:
-        raise HubUnreachable(f"{subject}: the connection broke off after {received:,} bytes; try again") from None
+        raise HubUnreachable(Message("hub_broke_off", subject=subject, received=f"{received:,}")) from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise HubUnreachable(f"{subject}: no connection to the Hub ({error})") from None
+        raise HubUnreachable(Message("hub_no_connection", subject=subject, reason=str(error))) from None
 
 
 def _refusal(response, subject: str) -> HubError:
     code, status = response.headers.get("X-Error-Code"), response.status_code
     if code == "GatedRepo":
-        return HubError(f"{subject}: gated; ask for access on its page and log in with a token")
+        return HubError(Message("hub_gated", subject=subject))
     if code == "RevisionNotFound":
-        return HubNotFound(f"{subject}: no such revision")
+        return HubNotFound(Message("hub_no_revision", subject=subject))
     if code == "EntryNotFound":
-        return HubNotFound(f"{subject}: no such file")
+        return HubNotFound(Message("hub_no_file", subject=subject))
     if status in (401, 403, 404):
-        return HubNotFound(f"{subject}: not found, or private and this token has no access (status {status})")
+        return HubNotFound(Message("hub_not_found", subject=subject, status=status))
     if status == 429:
         wait = response.headers.get("Retry-After", "")
-        again = f"in {wait} s" if wait.isdigit() else "in a few minutes"
-        return HubUnreachable(f"{subject}: the Hub limits the number of requests; try again {again}")
-    return HubUnreachable(f"{subject}: the Hub answered with status {status}; try again later")
+        if wait.isdigit():
+            return HubUnreachable(Message("hub_limited_for", subject=subject, seconds=wait[:6]))
+        return HubUnreachable(Message("hub_limited", subject=subject))
+    return HubUnreachable(Message("hub_status", subject=subject, status=status))
 
 
 def get_json(address: str, settings: HubSettings, watch: Watch, *, subject: str, token=None, query=(), limit=None):
@@ -172,7 +174,7 @@ def get_json(address: str, settings: HubSettings, watch: Watch, *, subject: str,
     try:
         return json.loads(answer)
     except (ValueError, RecursionError):
-        raise HubUnreachable(f"{subject}: the answer is not JSON; is {settings.endpoint} a Hub?") from None
+        raise HubUnreachable(Message("hub_not_json", subject=subject, endpoint=settings.endpoint)) from None
 
 
 def is_plain(text: str, *, longest: int = 200, markup: bool = False) -> bool:
@@ -186,14 +188,14 @@ def check_text(info: CheckpointInfo) -> None:
     for name, values in (texts | {"training.loss": (info.loss,)}).items():
         for value in values:
             if not is_plain(value):
-                raise CheckpointError(f"{name}: {value[:60]!r} holds markup or control characters, or is too long")
+                raise CheckpointError(Message("checkpoint_text", field=name, value=repr(value[:60])))
 
 
 def commit(model: dict, subject: str) -> str:
     """The 40 hexadecimal digits of the commit that an answer about a repository names."""
     sha = model.get("sha") if isinstance(model, dict) else None
     if not isinstance(sha, str) or not re.fullmatch(r"[0-9a-f]{40}", sha):
-        raise HubError(f"{subject}: the Hub names no commit for it")
+        raise HubError(Message("hub_no_commit", subject=subject))
     return sha
 
 

@@ -29,6 +29,7 @@ from zoo.hub import (
     stream,
     within,
 )
+from zoo.page import Message
 from zoo.settings import TAG, HubSettings
 
 BYTES_PER_DTYPE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2}
@@ -77,7 +78,7 @@ def list_checkpoints(settings: HubSettings, known: Iterable[dict] = ()) -> Listi
         lambda watch: _list(settings, watch, {(item["id"], item["sha"]): item for item in known}),
         quiet=settings.answer_seconds,
         total=settings.list_seconds,
-        subject="List of checkpoints",
+        subject=Message("hub_subject_list"),
     )
 
 
@@ -87,8 +88,9 @@ def _list(settings: HubSettings, watch: Watch, known: dict[tuple[str, str], dict
     for author in settings.authors:
         query = [("filter", TAG), ("limit", str(settings.limit)), *expand]
         query += [] if author == "*" else [("author", author)]
+        subject = Message("hub_subject_models", author=author)
         try:
-            answer = get_json("/api/models", settings, watch, subject=f"Models of {author}", query=query)
+            answer = get_json("/api/models", settings, watch, subject=subject, query=query)
         except HubUnreachable:
             raise
         except HubError as error:
@@ -122,8 +124,9 @@ def _list(settings: HubSettings, watch: Watch, known: dict[tuple[str, str], dict
 def _collected(settings: HubSettings, watch: Watch, problems: list[str]) -> list[str]:
     names = []
     for slug in settings.collections:
+        subject = Message("hub_subject_collection", slug=slug)
         try:
-            answer = get_json(f"/api/collections/{quote(slug)}", settings, watch, subject=f"Collection {slug}")
+            answer = get_json(f"/api/collections/{quote(slug)}", settings, watch, subject=subject)
         except HubUnreachable:
             raise
         except HubError as error:
@@ -162,7 +165,8 @@ def _read_config(repository: str, sha: str, settings: HubSettings, watch: Watch)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{CONFIG_FILE}: not valid JSON ({error})") from None
+        reason = Message("checkpoint_not_json", reason=str(error))
+        raise CheckpointError(Message("checkpoint_at", place=CONFIG_FILE, reason=reason)) from None
 
 
 def _read_eval_results(repository, sha, siblings, sha256, settings: HubSettings, watch: Watch) -> list[dict]:
