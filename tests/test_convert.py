@@ -1,5 +1,6 @@
 """Converted weights against a forward pass written from the published prototxts, layer by layer, on random weights."""
 
+import os
 import subprocess
 
 import pytest
@@ -101,6 +102,37 @@ def photo(height, width, seed=1):
 
 def original_logits(state, variant, rgb, **options):
     return prototxt_forward(state, variant, rgb.flip(1) - MEAN_BGR, **options)
+
+
+def logits_of_both(folder, name, width, size, dtype):
+    """Converted and original logits for the same random weights and photo, computed in `dtype`."""
+    variant = name.split("-")[0]
+    head = 4096 if width == 1 else 12
+    state = weights(variant, channels=widths(width), head=head)
+    file = folder / f"{name}_from_caffe.pth"
+    torch.save(state, file)
+    convert(file, folder / "out")
+    model, rgb = load_folder(folder / "out").to(dtype), photo(*size).to(dtype)
+    state = {key: value.to(dtype) for key, value in state.items()}
+    image = rgb.flip(1) - MEAN_BGR.to(dtype)
+    with torch.inference_mode():
+        return model(rgb / 255), prototxt_forward(state, variant, image, at_once="atonce" in name)
+
+
+@pytest.mark.parametrize("name", ["fcn32s", "fcn16s", "fcn8s", "fcn8s-atonce"])
+def test_in_float64_converted_logits_are_the_prototxts(tmp_path, name):
+    ours, original = logits_of_both(tmp_path, name, 1 / 16, (70, 90), torch.float64)
+    assert original.abs().max() > 1
+    torch.testing.assert_close(ours, original, atol=1e-5, rtol=0)
+
+
+@pytest.mark.skipif("FCN_FULL_SIZE" not in os.environ, reason="a minute and 3 GB; set FCN_FULL_SIZE=1")
+def test_full_size_logits_differ_by_float32_rounding_alone(tmp_path, capsys):
+    ours, original = logits_of_both(tmp_path, "fcn8s", 1, (96, 128), torch.float32)
+    largest, difference = original.abs().max().item(), (ours - original).abs().max().item()
+    with capsys.disabled():
+        print(f"\nlargest logit {largest:.1f}, largest difference {difference:.2g}: {difference / largest:.1g} of it")
+    assert largest > 10 and difference < 1e-5 * largest
 
 
 @pytest.mark.parametrize("size", [(70, 90), (33, 33), (1, 1)])
