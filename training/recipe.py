@@ -13,11 +13,11 @@ from pathlib import Path
 
 from training.losses import REDUCTIONS, build_loss
 from zoo.checkpoint import checkpoint_name
-from zoo.config import VARIANTS, FCNConfig
+from zoo.config import BASELINES, VARIANTS, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
 
 CHOICES = {
-    "variant": VARIANTS,
+    "variant": (*VARIANTS, *BASELINES["smp"]),
     "class_weights": ("none", "median-frequency"),
     "reduction": REDUCTIONS,
     "optimizer": ("adamw", "sgd"),
@@ -36,7 +36,7 @@ def setting(default, text: str):
 class Recipe:
     """Settings of one run. Raises ValueError naming the field that cannot be used."""
 
-    variant: str = setting("fcn8s", "fcn32s, fcn16s or fcn8s")
+    variant: str = setting("fcn8s", "fcn32s, fcn16s or fcn8s; unet or deeplabv3plus (baselines.txt)")
     backbone: str = setting("vgg16_bn", "vgg16, vgg16_bn, resnet18, resnet50 or resnet101")
     width: float = setting(1.0, "factor on the channels of a VGG backbone")
     head_channels: int = setting(4096, "channels of fc6 and fc7 (VGG)")
@@ -106,8 +106,10 @@ class Recipe:
             raise ValueError("start_from, backbone_weights: give one; a checkpoint brings its backbone along")
         build_loss(self.loss, void=255)
 
-    def model_config(self, labels: LabelSet) -> FCNConfig:
+    def model_config(self, labels: LabelSet) -> FCNConfig | BaselineConfig:
         """The architecture this recipe trains for a label set."""
+        if self.variant not in VARIANTS:
+            return BaselineConfig("smp", self.variant, self.backbone, labels.classes)
         shared = {entry.name for entry in fields(FCNConfig)} & {entry.name for entry in fields(self)}
         return FCNConfig(classes=labels.classes, **{name: getattr(self, name) for name in sorted(shared)})
 
@@ -158,6 +160,8 @@ def resolve(files: Sequence[str | Path], flags: dict) -> list[Recipe]:
 
 def staged(recipe: Recipe) -> list[Recipe]:
     """The paper's stages (section 4.3): fcn32s, then each finer variant started from the one before."""
+    if recipe.variant not in VARIANTS:
+        raise ValueError(f"variant: {recipe.variant} has no stages; leave out --staged")
     chain = VARIANTS[: VARIANTS.index(recipe.variant) + 1]
     stages = [replace(recipe, variant=chain[0])]
     for variant in chain[1:]:

@@ -8,15 +8,18 @@ from safetensors.torch import load_file
 
 from training import TrainingError
 from training.recipe import Recipe
+from zoo.checkpoint import build
 from zoo.fcn import FCN
 from zoo.labels import LabelSet
 
 
 def initial_model(recipe: Recipe, labels: LabelSet, start_from: FCN | None) -> FCN:
     """A new FCN on the CPU, initialised as the recipe says; `start_from` is the checkpoint that it names."""
-    model = FCN(recipe.model_config(labels))
+    model = build(recipe.model_config(labels))
     if start_from is not None:
         take_over(model, start_from)
+    elif recipe.backbone_weights and not isinstance(model, FCN):
+        raise TrainingError(f"backbone_weights: {recipe.variant} is trained from scratch here; leave it out")
     elif recipe.backbone_weights:
         state = read_backbone_weights(recipe.backbone_weights, recipe.backbone)
         try:

@@ -14,11 +14,12 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo, file_sha256, weightless
-from zoo.config import BaselineConfig
+from zoo.config import BaselineConfig, FCNConfig
 from zoo.hub import HubError, Watch, stream, within
 from zoo.labels import PASCAL_VOC
 from zoo.page import Message
@@ -61,6 +62,11 @@ TORCHVISION = {
     ),
 }
 _locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def is_installed(config: FCNConfig | BaselineConfig) -> bool:
+    """Whether this machine has the library of a network; only segmentation-models-pytorch may be absent."""
+    return getattr(config, "library", "") != "smp" or find_spec("segmentation_models_pytorch") is not None
 
 
 def is_baseline(name: str) -> bool:

@@ -16,13 +16,13 @@ from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_res
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo
 from zoo.settings import TAG
+from zoo.titles import variant_title
 
 CARD_FILE = "README.md"
 TEMPLATE_FILE = "card_template.md"
 PICTURE_FILE = "example.png"
 RESULTS_FOLDER = ".eval_results"
 MIOU_NOTE = "mean IoU in per cent"  # how the notes of an entry in RESULTS_FOLDER begin
-VARIANT_TITLES = {"fcn32s": "FCN-32s", "fcn16s": "FCN-16s", "fcn8s": "FCN-8s"}
 METRICS = {
     "miou": "Mean IoU",
     "pixel_accuracy": "Pixel accuracy",
@@ -99,7 +99,7 @@ def card(
     text = template.render(
         front_matter=front_matter(info, results),
         info=info,
-        variant_title=VARIANT_TITLES[info.variant],
+        variant_title=variant_title(info.variant),
         size=f"{info.file_bytes / 1e6:.1f} MB",
         source=repository or info.name,
         picture=picture,

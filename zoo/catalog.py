@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.baselines import baseline_infos, is_baseline, load_baseline
+from zoo.baselines import baseline_infos, is_baseline, is_installed, load_baseline
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.download import Progress, load_repository, pull
 from zoo.hub import HubError, parse_repository
@@ -166,7 +166,7 @@ class Catalog:
         listed_at = listing.listed_at if listing else None
         scores = listing.author_scores() if listing else {}
         baselines = tuple(baseline_infos()) if self.settings.baselines == "on" else ()
-        shown = tuple(found.values())
+        shown = tuple(info for info in found.values() if is_installed(info.config))
         return Snapshot(shown, tuple(problems), state, listed_at, reason, now.refreshing, scores, baselines)
 
     def find(self, name: str) -> CheckpointInfo:

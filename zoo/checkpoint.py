@@ -36,8 +36,7 @@ WEIGHTS_FILE = "model.safetensors"
 GOLDEN_FILE = "golden.safetensors"
 FORMAT_VERSION = 1
 MAXIMUM_CONFIG_BYTES = 1_000_000
-MODEL_TYPE = "fcn"
-MODEL_TYPES = (MODEL_TYPE,)
+MODEL_TYPES = {"fcn": FCNConfig, "smp": BaselineConfig}
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.+_-]{0,95}")
 
 
@@ -135,7 +134,7 @@ def parse_config(
 ) -> CheckpointInfo:
     """CheckpointInfo from the parsed `config.json`; raises CheckpointError with the field that is missing or wrong."""
     model_type = _field(document, "model_type", str)
-    if model_type != MODEL_TYPE:
+    if model_type not in MODEL_TYPES:
         facts = {"value": repr(model_type[:80]), "known": ", ".join(MODEL_TYPES)}
         raise CheckpointError(Message("checkpoint_model_type", **facts))
     version = _field(document, "format_version", int)
@@ -150,9 +149,11 @@ def parse_config(
     arguments["classes"] = list(labels.classes)
     arguments |= {"mean": _field(document, "image_mean", list), "std": _field(document, "image_std", list)}
     try:
-        config = FCNConfig.from_dict(arguments)
+        config = MODEL_TYPES[model_type].from_dict(arguments)
     except (ValueError, TypeError) as error:
         raise CheckpointError(Message("checkpoint_arguments", reason=str(error))) from None
+    if isinstance(config, BaselineConfig) and config.library != model_type:
+        raise CheckpointError(Message("checkpoint_arguments", reason=f"library: must be {model_type!r}"))
     if _field(document, "architecture", str) != config.variant:
         raise CheckpointError(Message("checkpoint_architecture", variant=repr(config.variant)))
     sha256 = _field(weights, "sha256", str, "weights.")
@@ -352,13 +353,13 @@ def _document(model: FCN, labels: LabelSet, training: dict, name: str) -> dict:
     arguments = config.to_dict()
     mean, std = arguments.pop("mean"), arguments.pop("std")
     del arguments["classes"]
-    names = dict(enumerate(labels.classes))
+    names, is_fcn = dict(enumerate(labels.classes)), isinstance(config, FCNConfig)
     return {
         "library_name": "fcn-zoo",
         "format_version": FORMAT_VERSION,
-        "model_type": MODEL_TYPE,
+        "model_type": "fcn" if is_fcn else config.library,
         "name": name,
-        "architectures": [config.variant.upper().replace("S", "s")],
+        "architectures": [config.variant.upper().replace("S", "s") if is_fcn else config.variant],
         "architecture": config.variant,
         "model_args": arguments,
         "num_labels": len(names),
@@ -371,8 +372,8 @@ def _document(model: FCN, labels: LabelSet, training: dict, name: str) -> dict:
         "image_mean": mean,
         "image_std": std,
         "rescale_factor": 1 / 255,
-        "channel_order": config.channel_order,
-        "output_stride": OUTPUT_STRIDE[config.variant],
+        "channel_order": config.channel_order if is_fcn else "rgb",
+        **({"output_stride": OUTPUT_STRIDE[config.variant]} if is_fcn else {}),
         "pretrained_cfg": {"mean": mean, "std": std, "interpolation": "bilinear"},
         "training": training,
         "weights": {"file": WEIGHTS_FILE, "num_parameters": sum(p.numel() for p in model.parameters())},
