@@ -171,6 +171,7 @@ class Page(Offer):
             self.board_value(language),
             evaluation.table.how_we_measure(language),
             code_value(list(infos), names, has_mcp(), language),
+            {"strings": texts(language)},
             gr.Tabs(selected=tab_of(query)),
         )
 
@@ -335,10 +336,12 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
             strip = gr.HTML(None, **component_files("examples"), apply_default_css=False, elem_id="examples")
             picker = gr.HTML(None, **component_files("picker"), apply_default_css=False, elem_id="picker")
             add, repository, adding, refresh, note = build_hub(page)
-            with gr.Row(elem_id="actions"):
-                go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
-                stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
-            status = gr.Markdown("", elem_id="status")
+            with gr.Column(elem_id="actions"):
+                waiting = gr.HTML(None, **component_files("waiting"), apply_default_css=False, elem_id="waiting")
+                status = gr.Markdown("", elem_id="status")
+                with gr.Row():
+                    go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
+                    stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
             with gr.Accordion(I18N("truth"), open=False, elem_id="truth-fold"):
                 gr.Markdown(I18N("truth_help"))
                 truth = gr.File(label=I18N("truth_file"), file_types=[".png"], height=110, elem_id="truth")
@@ -402,7 +405,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs: gr.Tabs, part: SimpleNamespace)
         "concurrency_limit": 1,
         "api_visibility": "private",
     }
-    page_parts = [part.photo, part.picker, part.strip, part.board, part.measure, part.code, tabs]
+    page_parts = [part.photo, part.picker, part.strip, part.board, part.measure, part.code, part.waiting, tabs]
     pick = part.strip.pick(page.pick_example, None, [part.photo, part.truth], **private)
     bring = part.photo.input(page.leave_example, part.strip, part.strip, **private)
     jump = part.board.compare(page.compare_from_board, part.added, [part.picker, tabs], **private)

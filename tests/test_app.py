@@ -215,13 +215,14 @@ def test_an_upload_that_was_deleted_meanwhile_is_asked_for_again(page, tmp_path)
 
 
 def test_restore_reads_the_address_and_ignores_nonsense(page):
-    photo, picker, strip, board, text, code, tab = page.restore(
+    photo, picker, strip, board, text, code, waiting, tab = page.restore(
         Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
     )
     assert photo.endswith("0016E5_08121.png") and strip["selected"] == "0016E5_08121"
     assert picker["selected"] == [FOCAL, LADDER[0]] and picker["strings"]["compare"] == "Comparar"
     assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200 and tab.selected == "compare"
     assert code["checkpoints"] == [FOCAL, LADDER[0]] and set(code["offered"]) == {*LADDER, FOCAL}
+    assert waiting["strings"]["queue_place"].startswith("Na fila")
     photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
     assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
 
