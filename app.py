@@ -428,6 +428,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs: gr.Tabs, part: SimpleNamespace)
         named = link(page.row_key, None, part.row, **private)
         named = named.then(None, part.row, None, js=script("board_row"), **private)
         named.then(lambda: gr.Tabs(selected="leaderboard"), None, tabs, **private)
+    blocks.load(None, js=script("bring"), **private)
     for tab in tabs.children:
         tab.select(None, js=script("tab"), **private)
     part.picker.change(None, [part.picker, part.code], part.code, js=script("ticked"), **private)

@@ -117,3 +117,54 @@ def open_page(viewer_site, browser, viewer_context):
 def viewer(open_page):
     """The viewer's page at 1280 x 900, light."""
     return open_page()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The page over tiny checkpoints, warmed up, and its address."""
+    from page_server import make_page, serve, write_checkpoints
+
+    root = tmp_path_factory.mktemp("checkpoints")
+    write_checkpoints(root)
+    page = make_page(root)
+    page.warm_up()
+    with serve(page) as address:
+        yield page, address
+
+
+@pytest.fixture
+def visit(browser, server):
+    """A function that opens the page as a new visitor; fails on script errors and on requests to other machines."""
+    from page_reading import DESKTOP, PATIENCE, wait_for_masks
+
+    contexts, complaints, addresses = [], [], []
+
+    def open_page(query="", viewport=DESKTOP, language="en-US", theme="light", address=server[1], count=3, allow=()):
+        addresses.append(address)
+        context = browser.new_context(viewport=viewport, locale=language, device_scale_factor=2, permissions=allow)
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(PATIENCE)
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        tab.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
+        tab.goto(f"{address}?__theme={theme}&{query}")
+        wait_for_masks(tab, count)
+        return tab
+
+    def leave(way):
+        # A page that is left cuts Gradio's open connections, and Gradio says so; nothing else is forgiven.
+        begin = len(complaints)
+        way()
+        cut = ("AbortError", "Connection errored out")
+        complaints[begin:] = [text for text in complaints[begin:] if not any(part in text for part in cut)]
+
+    def elsewhere(url):
+        known = [*addresses, *(address.replace("127.0.0.1", "localhost") for address in addresses)]
+        return not url.startswith((*known, "data:", "blob:"))
+
+    open_page.reload = lambda tab: leave(tab.reload)
+    yield open_page
+    for context in contexts:
+        leave(context.close)
+    assert not complaints

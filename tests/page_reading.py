@@ -1,7 +1,9 @@
 """What browser tests ask of the page: wait for its masks, read them back from the screen, give it a file."""
 
 import numpy as np
+from axe_playwright_python.sync_playwright import Axe
 
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 PATIENCE = 90_000  # milliseconds; the machine may be busy
 
 # The colour at the middle of every photo pixel of one panel, as the browser shows it in the mode "Mask".
@@ -47,3 +49,18 @@ def upload(tab, path):
     """Give the photo input a file, as the file dialog would."""
     tab.get_by_role("button", name="Remove Image").click()
     tab.locator("#photo input[type=file]").set_input_files(path)
+
+
+def assert_no_overflow(tab):
+    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
+
+
+def serious_findings(tab) -> list[str]:
+    """axe-core's serious and critical findings."""
+    found = Axe().run(tab).response["violations"]
+    return [
+        f"{one['id']}: {node['html'][:160]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]

@@ -9,11 +9,9 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pytest
-from axe_playwright_python.sync_playwright import Axe
 from hub_client import save_checkpoint
 from hub_server import HubServer
-from page_reading import PATIENCE, read_mask, upload, wait_for_masks
+from page_reading import PATIENCE, PHONE, assert_no_overflow, read_mask, serious_findings, upload, wait_for_masks
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 from playwright.sync_api import expect
@@ -25,53 +23,6 @@ from zoo.settings import HubSettings
 
 pytestmark = GRADIO_WARNINGS
 expect.set_options(timeout=PATIENCE)
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    root = tmp_path_factory.mktemp("checkpoints")
-    write_checkpoints(root)
-    page = make_page(root)
-    page.warm_up()
-    with serve(page) as address:
-        yield page, address
-
-
-@pytest.fixture
-def visit(browser, server):
-    """A function that opens the page as a new visitor; fails on script errors and on requests to other machines."""
-    contexts, complaints, addresses = [], [], []
-
-    def open_page(query="", viewport=DESKTOP, language="en-US", theme="light", address=server[1], count=3):
-        addresses.append(address)
-        context = browser.new_context(viewport=viewport, locale=language, device_scale_factor=2, accept_downloads=True)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.set_default_timeout(PATIENCE)
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        tab.on("request", lambda request: complaints.append(request.url) if elsewhere(request.url) else None)
-        tab.goto(f"{address}?__theme={theme}&{query}")
-        wait_for_masks(tab, count)
-        return tab
-
-    def leave(way):
-        # A page that is left cuts Gradio's open connections, and Gradio says so; nothing else is forgiven.
-        begin = len(complaints)
-        way()
-        cut = ("AbortError", "Connection errored out")
-        complaints[begin:] = [text for text in complaints[begin:] if not any(part in text for part in cut)]
-
-    def elsewhere(url):
-        known = [*addresses, *(address.replace("127.0.0.1", "localhost") for address in addresses)]
-        return not url.startswith((*known, "data:", "blob:"))
-
-    open_page.reload = lambda tab: leave(tab.reload)
-    yield open_page
-    for context in contexts:
-        leave(context.close)
-    assert not complaints
 
 
 def picture(tab, name):
@@ -79,21 +30,6 @@ def picture(tab, name):
     if folder := os.environ.get("FCN_SCREENSHOTS"):
         Path(folder).mkdir(parents=True, exist_ok=True)
         tab.screenshot(path=Path(folder) / f"{name}.png")
-
-
-def assert_no_overflow(tab):
-    assert tab.evaluate("document.documentElement.scrollWidth") <= tab.viewport_size["width"]
-
-
-def serious_findings(tab) -> list[str]:
-    """axe-core's serious and critical findings."""
-    found = Axe().run(tab).response["violations"]
-    return [
-        f"{one['id']}: {node['html'][:160]}"
-        for one in found
-        if one["impact"] in ("serious", "critical")
-        for node in one["nodes"]
-    ]
 
 
 def test_own_photo_three_checkpoints_exact_masks_and_zip(visit, server, tmp_path):
