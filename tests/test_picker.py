@@ -128,20 +128,20 @@ def test_each_preset_is_one_click(show, preset, names):
     assert ticked(tab) == names
 
 
-def test_more_than_nine_get_filters_and_the_limit_holds(show):
-    remote = [info("fcn8s", "ce", source="hub", location=f"ana/net{index}", revision="0" * 40) for index in range(3)]
+def test_more_than_nine_cards_get_filters_and_the_limit_holds(show):
+    remote = [info("fcn8s", "ce", source="hub", location=f"ana/net{index}", revision="0" * 40) for index in range(10)]
     tab = show([*INFOS, *remote], [*NAMES[:8], "ana/net0"])
-    expect(tab.locator("#picker input:disabled")).to_have_count(3)
-    assert tab.locator("#picker .picker-list > .picker-item").count() == 3  # the Hub's stand below the grid
+    expect(tab.locator("#picker input:disabled")).to_have_count(10)
+    assert tab.locator("#picker .picker-list > .picker-item").count() == 10  # the Hub's stand below the grid
     filters = tab.locator("#picker .picker-filters")
     filters.get_by_role("button", name="FCN-8s", exact=True).click()
-    expect(tab.locator("#picker input")).to_have_count(6)
+    expect(tab.locator("#picker input")).to_have_count(13)
     filters.get_by_role("button", name="Dice", exact=True).click()
     expect(tab.locator("#picker input")).to_have_count(1)
     assert tab.get_by_role("table").count() == 0
     filters.get_by_role("button", name="All", exact=True).first.click()
     filters.get_by_role("button", name="All", exact=True).last.click()
-    expect(tab.locator("#picker input")).to_have_count(12)
+    expect(tab.locator("#picker input")).to_have_count(19)
 
 
 def test_one_loss_stands_on_cards(show):

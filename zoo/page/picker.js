@@ -11,7 +11,7 @@ const presetRow = element.querySelector(".picker-presets");
 const filterRow = element.querySelector(".picker-filters");
 const count = element.querySelector(".picker-count");
 const open = {variant: null, loss: null}; // null: every one
-const CROWD = 9; // more checkpoints than this get filters
+const CROWD = 9; // more cards than this get filters; a grid needs none
 
 const value = () => props.value || {items: [], selected: [], presets: [], strings: {}};
 const string = (key) => value().strings[key] || key;
@@ -61,10 +61,12 @@ function drawPresets() {
 }
 
 function drawFilters() {
+  const cells = value().grids?.flatMap((grid) => grid.rows.flatMap((row) => row.names)).filter(Boolean) || [];
+  const crowded = value().items.length - cells.length > CROWD;
   const groups = Object.keys(open).map((property) => {
     const titles = new Map(value().items.map((item) => [item[property], item[`${property}_title`]]));
     const choices = [...titles.keys()];
-    if (choices.length < 2 || value().items.length <= CROWD) return null;
+    if (choices.length < 2 || !crowded) return null;
     const group = node("div", "picker-filter");
     group.setAttribute("role", "group");
     group.setAttribute("aria-label", string(`filter_${property}`));
