@@ -89,7 +89,7 @@ def test_equal_work_is_done_once(page):
 
     def run(model, image):
         calls.append(image)
-        return Segmentation(np.zeros((2, 3), np.uint8), np.ones((2, 3), np.float32), 1.0)
+        return Segmentation(np.zeros((2, 3), np.uint8), np.ones((2, 3), np.float32), 1.0, "fp32")
 
     loads = []
     segmenter = Segmenter(lambda info: loads.append(info) or torch.nn.Identity(), run)

@@ -26,12 +26,16 @@ class Encoder(nn.Module):
         self.strides = tuple(stride for _, stride, _ in stages)
         self.channels = tuple(channels for _, _, channels in stages)
 
-    def forward(self, images: torch.Tensor) -> dict[int, torch.Tensor]:
-        """(N, 3, H, W) normalised images -> {stride: (N, channels, H / stride, W / stride)} features."""
+    def forward(self, images: torch.Tensor, after: int = 1, until: int = 32) -> dict[int, torch.Tensor]:
+        """(N, 3, H, W) normalised images -> {stride: (N, channels, H / stride, W / stride)} features.
+
+        With `after` it goes on from the features at that stride; with `until` it stops at that stride.
+        """
         features = {}
         for stage, stride in zip(self.stages, self.strides, strict=True):
-            images = stage(images)
-            features[stride] = images
+            if after < stride <= until:
+                images = stage(images)
+                features[stride] = images
         return features
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from zoo.fcn import FCN
+    from zoo.inference import PlainEngine
 
 MAXIMUM_PANELS = 9
 
@@ -91,7 +92,10 @@ class Once:
 
 @dataclass(frozen=True)
 class Result:
-    """What one checkpoint says of one photo: mask (H, W) uint8, its PNGs, mean confidence in [0, 1], milliseconds."""
+    """What one checkpoint says of one photo: mask (H, W) uint8, its PNGs, mean confidence in [0, 1], milliseconds.
+
+    precision: 'fp32' or 'bf16', in which the network worked.
+    """
 
     info: CheckpointInfo
     mask: np.ndarray
@@ -99,6 +103,7 @@ class Result:
     confidence_png: bytes
     mean_confidence: float
     milliseconds: float
+    precision: str
 
     @property
     def pixels(self) -> list[int]:
@@ -126,13 +131,13 @@ class Rung:
 class Segmenter:
     """Runs checkpoints on photos and keeps the models and results last used, as many as `memory` allows.
 
-    `load` turns a CheckpointInfo into a model in eval mode; `run` and `climb` are `zoo.segment.segment` and
-    `zoo.stages.stages` or wrappers of them.
+    `load` turns a CheckpointInfo into an `Engine` or a model in eval mode; `run` and `climb` are
+    `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
     """
 
     def __init__(
         self,
-        load: Callable[[CheckpointInfo], FCN],
+        load: Callable[[CheckpointInfo], FCN | PlainEngine],
         run: Callable = segment,
         climb: Callable = stages,
         memory: Memory | None = None,
@@ -142,7 +147,7 @@ class Segmenter:
         self.models = Once(memory.model_bytes, model_bytes)
         self.results, self.ladders = Once(memory.results), Once(memory.ladders)
 
-    def model(self, info: CheckpointInfo) -> FCN:
+    def model(self, info: CheckpointInfo) -> FCN | PlainEngine:
         """The model of a checkpoint."""
         with IMPORTING:
             importlib.import_module("zoo.inference")
@@ -169,6 +174,7 @@ class Segmenter:
             encode_confidence(segmentation.confidence),
             float(segmentation.confidence.mean()),
             segmentation.milliseconds,
+            segmentation.precision,
         )
 
 

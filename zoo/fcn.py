@@ -125,11 +125,8 @@ class FCN(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) float RGB in [0, 1] -> (N, C, H, W) logits."""
-        height, width = images.shape[-2:]
         *_, (_, scores) = self.score_maps(images)
-        logits = self.upsample_output(scores)
-        offset = PAPER_OUTPUT_OFFSET[self.strides[-1]] if self.config.padding == "paper" else self.config.phase
-        return logits[..., offset : offset + height, offset : offset + width]
+        return self.enlarge(scores, *images.shape[-2:])
 
     def score_maps(self, images: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
         """The ladder, in order: ('score 32', ...), ('score 16', ...), ('fused 16', ...) and so on, each (N, C, h, w).
@@ -137,8 +134,13 @@ class FCN(nn.Module):
         'score s' is what a stride's own 1x1 convolution says, 'fused s' its sum with the coarser score upsampled x2.
         """
         features = self.encoder(self._normalise(images))
-        coarsest = features[32] if self.head is None else self.head(features[32])
-        scores = self.score["32"](coarsest)
+        if self.head is not None:
+            features[32] = self.head(features[32])
+        return self.ladder(features)
+
+    def ladder(self, features: dict[int, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
+        """`score_maps` of the encoder's features by stride, those at 32 after the head."""
+        scores = self.score["32"](features[32])
         maps = [("score 32", scores)]
         for coarse, stride in zip(self.strides, self.strides[1:], strict=False):
             skip = features[stride] * ATONCE_SCALE[stride] if self.config.pool_scaling else features[stride]
@@ -151,16 +153,31 @@ class FCN(nn.Module):
             maps += [(f"score {stride}", skip), (f"fused {stride}", scores)]
         return maps
 
+    def enlarge(self, scores: torch.Tensor, height: int, width: int, top: int = 0) -> torch.Tensor:
+        """Upsample the last of the score maps to rows `top` to `top + height` of the logits: (N, C, height, width)."""
+        stride = self.strides[-1]
+        offset = PAPER_OUTPUT_OFFSET[stride] if self.config.padding == "paper" else self.config.phase
+        first, last = (top + offset) // stride - 1, (top + offset + height - 1) // stride + 1
+        first = max(0, first)  # a pixel mixes the scores above and below it
+        logits = self.upsample_output(scores[..., first : last + 1, :].contiguous())
+        above = top + offset - first * stride
+        return logits[..., above : above + height, offset : offset + width]
+
+    def margins(self, height: int, width: int) -> tuple[int, int, int, int]:
+        """Zeros (the mean colour) to add left, right, above and below, so that every stride fits.
+
+        The paper's padding is part of its first convolution.
+        """
+        if self.config.padding == "paper":
+            return 0, 0, 0, 0
+        phase = self.config.phase
+        return phase, -(width + phase) % 32, phase, -(height + phase) % 32
+
     def _normalise(self, images: torch.Tensor) -> torch.Tensor:
         if self.config.channel_order == "bgr":
             images = images.flip(1)
         images = (images - self.mean) / self.std
-        if self.config.padding == "paper":
-            return images
-        # Zeros (the mean colour) up to a multiple of 32 on the right and at the bottom, so that every stride fits.
-        phase, height, width = self.config.phase, *images.shape[-2:]
-        right, bottom = -(width + phase) % 32, -(height + phase) % 32
-        return F.pad(images, (phase, right, phase, bottom))
+        return F.pad(images, self.margins(*images.shape[-2:]))
 
     def transplant_backbone(self, state: dict[str, torch.Tensor]) -> None:
         """Take over ImageNet weights: the state dict of torchvision's classifier of the same backbone."""

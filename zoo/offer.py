@@ -4,9 +4,12 @@
 checkpoints by name: they are offered to that visitor alone.
 """
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
@@ -18,9 +21,12 @@ from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.controls import picker_value
 from zoo.page import Message, translate
 from zoo.presentation import describe
-from zoo.segment import ImageError, decode_image, segment
+from zoo.segment import ImageError, best_device, decode_image, segment
 from zoo.stages import stages
 from zoo.truth import decode_truth
+
+if TYPE_CHECKING:
+    from zoo.inference import PlainEngine
 
 logger = logging.getLogger("zoo")
 
@@ -39,7 +45,13 @@ class Offer:
     def __init__(self, catalog: Catalog, board: Callable[[], dict], run: Callable = segment, climb: Callable = stages):
         self.catalog = catalog
         self.read_board, self.kept = board, Once(budget=2)
-        self.segmenter = Segmenter(lambda info: load_offered(catalog, info), run, climb)
+        self.segmenter = Segmenter(self.engine, run, climb)
+
+    def engine(self, info: CheckpointInfo) -> PlainEngine:
+        """A checkpoint made ready for photos."""
+        from zoo.inference import prepared  # with torch, which the page is served before
+
+        return prepared(load_offered(self.catalog, info), best_device())
 
     @property
     def board(self) -> dict:

@@ -163,6 +163,7 @@ def checkpoint_summary(result: Result) -> dict:
     """Facts of one result: checkpoint with weights sha256 and revision, milliseconds, confidence, share per class."""
     return describe(result.info) | {
         "milliseconds": round(result.milliseconds, 2),
+        "precision": result.precision,
         "mean_confidence": round(result.mean_confidence, 4),
         "classes": [
             entry | {"pixels": count, "share": round(count / result.mask.size, 6)}

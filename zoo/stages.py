@@ -16,7 +16,9 @@ from PIL import Image
 if TYPE_CHECKING:
     import torch
 
+    from zoo.config import FCNConfig
     from zoo.fcn import FCN
+    from zoo.inference import Engine
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Stage:
     confidence: np.ndarray
 
 
-def stages(model: FCN, image: Image.Image) -> list[Stage]:
+def stages(model: FCN | Engine, image: Image.Image) -> list[Stage]:
     """The ladder of `model` on an RGB image, from 'score 32' to 'output', each at the image's size.
 
     'score s' is what the 1x1 convolution at stride s says by itself, 'fused s' its sum with the coarser scores
@@ -38,26 +40,28 @@ def stages(model: FCN, image: Image.Image) -> list[Stage]:
     """
     import torch
 
-    device = next(model.parameters()).device
+    from zoo.inference import engine_of
+
+    engine = engine_of(model)
+    device = engine.device
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).to(device)
-    images = pixels.permute(2, 0, 1)[None].float() / 255
-    found = []
-    with torch.inference_mode():
-        for name, scores in model.score_maps(images):
-            stride = int(name.split()[1])
-            rows, columns = (_cells(model, size, stride, device) for size in images.shape[-2:])
-            found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
-        return [*found, _stage("output", 1, model(images)[0])]
+    height, width = pixels.shape[:2]
+    maps, found = engine.score_maps(pixels), []
+    for name, scores in maps:
+        stride = int(name.split()[1])
+        rows, columns = (_cells(engine.config, size, stride, device) for size in (height, width))
+        found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
+    return [*found, _stage("output", 1, engine.enlarge(scores, height, width)[0])]
 
 
-def _cells(model: FCN, size: int, stride: int, device: torch.device) -> torch.Tensor:
+def _cells(config: FCNConfig, size: int, stride: int, device: torch.device) -> torch.Tensor:
     """Index of the score nearest to each of `size` pixels."""
     import torch
 
     from zoo.fcn import PAPER_OUTPUT_OFFSET
 
-    paper = model.config.padding == "paper"
-    offset = PAPER_OUTPUT_OFFSET[stride] - stride // 2 if paper else model.config.phase
+    paper = config.padding == "paper"
+    offset = PAPER_OUTPUT_OFFSET[stride] - stride // 2 if paper else config.phase
     return (torch.arange(size, device=device) + offset) // stride
 
 
