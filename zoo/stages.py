@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from zoo.config import FCNConfig
     from zoo.fcn import FCN
-    from zoo.inference import Engine
+    from zoo.inference import PlainEngine
 
 
 @dataclass(frozen=True)
@@ -32,22 +32,25 @@ class Stage:
     confidence: np.ndarray
 
 
-def stages(model: FCN | Engine, image: Image.Image) -> list[Stage]:
+def stages(model: FCN | PlainEngine, image: Image.Image, *, precision: str = "auto") -> list[Stage]:
     """The ladder of `model` on an RGB image, from 'score 32' to 'output', each at the image's size.
 
     'score s' is what the 1x1 convolution at stride s says by itself, 'fused s' its sum with the coarser scores
-    upsampled, 'output' the logits.
+    upsampled, 'output' the logits; of another network than an FCN it is the only one.
+    `precision` as for `zoo.segment.segment`.
     """
     import torch
 
     from zoo.inference import engine_of
 
-    engine = engine_of(model)
+    engine = engine_of(model, precision)
     device = engine.device
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).to(device)
     height, width = pixels.shape[:2]
     maps, found = engine.score_maps(pixels), []
     for name, scores in maps:
+        if name == "output":  # not an FCN: nothing is known of its inside
+            break
         stride = int(name.split()[1])
         rows, columns = (_cells(engine.config, size, stride, device) for size in (height, width))
         found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
