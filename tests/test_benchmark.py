@@ -1,0 +1,30 @@
+"""The benchmark's command: that its output is whole, never what the figures are."""
+
+import json
+import math
+
+from evaluation.benchmark.__main__ import NEED_DATA, SECTIONS, main
+from evaluation.benchmark.measure import in_turns
+
+
+def test_quick_benchmark_prints_and_writes_every_figure(camvid, tmp_path, capsys):
+    out = tmp_path / "benchmark.json"
+    assert main(["--quick", "--data", str(camvid), "--out", str(out)]) == 0
+    document, printed = json.loads(out.read_text(encoding="utf-8")), capsys.readouterr().out
+    assert document["quick"] and list(document["sections"]) == [*SECTIONS, *NEED_DATA]
+    for rows in document["sections"].values():
+        for row in rows:
+            assert row["what"] in printed and math.isfinite(row["value"]) and row["value"] >= 0
+    for section in set(document["sections"]) - {"bootstrap"}:
+        assert any("goal" in row and row["goal"] for row in document["sections"][section])
+
+
+def test_sections_that_need_data_say_so(capsys):
+    assert main(["--quick", "--sections", "bootstrap"]) == 1
+    assert "--data" in capsys.readouterr().err
+
+
+def test_turns_alternate_and_the_warm_up_does_not_count():
+    calls = []
+    seconds = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, warm_up=2)
+    assert calls == ["a", "b"] * 5 and set(seconds) == {"a", "b"}
