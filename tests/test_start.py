@@ -48,7 +48,9 @@ def test_requests_during_the_warm_up_are_answered(fresh_address):
     photo = examples()[0].photo
 
     def ask(name):
-        return Client(fresh_address, verbose=False).predict(handle_file(photo), [name], api_name="/segment")
+        return Client(fresh_address, verbose=False, httpx_kwargs={"timeout": 120}).predict(
+            handle_file(photo), [name], api_name="/segment"
+        )
 
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(ask, LADDER[1:]))

@@ -97,7 +97,9 @@ def memory(settings: Settings) -> list[Row]:
         libraries.communicate(b"\n")
     with serving("app.py") as (process, address):
         first_page(process, address)
-        Client(address, verbose=False).predict(handle_file(examples()[0].photo), names, api_name="/segment")
+        Client(address, verbose=False, httpx_kwargs={"timeout": 600}).predict(
+            handle_file(examples()[0].photo), names, api_name="/segment"
+        )
         used = resident_megabytes(process)
     return [
         Row("import torch and gradio", alone, "MB"),
@@ -115,7 +117,7 @@ def visitors(settings: Settings) -> list[Row]:
     with serving("app.py") as (process, address), tempfile.TemporaryDirectory() as folder:
         photos = iter(different_photos(Path(folder), requests + 10))
         first_page(process, address)
-        clients = [Client(address, verbose=False) for _ in range(count)]
+        clients = [Client(address, verbose=False, httpx_kwargs={"timeout": 600}) for _ in range(count)]
         for _ in range(4):  # whatever is done once
             ask(clients[0], next(photos), settings.checkpoint)
         alone = statistics.median(ask(clients[0], next(photos), settings.checkpoint) for _ in range(6))
