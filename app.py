@@ -242,20 +242,21 @@ class Page(Offer):
         return cached_file(zip_bytes(work, facts(work)), f"fcn-{work.name}.zip")
 
     def segment(
-        self, image: gr.FileData, checkpoints: list[str], request: gr.Request
+        self, image: gr.FileData, checkpoints: list[str], full_resolution: bool = False, request: gr.Request = None
     ) -> tuple[list[gr.FileData], dict]:
         """Label every pixel of an image (street scenes above all) with one or more Fully Convolutional Networks.
 
         Args:
             image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; its long side is reduced to 1024.
             checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
+            full_resolution: true keeps the image's own size, up to 8192 pixels a side and 16 megapixels.
 
         Returns:
             Masks: one indexed PNG with a url per checkpoint (pixel value = class id), kept for about an hour
             JSON summary: version, milliseconds, mean confidence and share of every class for each checkpoint
         """
         try:
-            work = self.prepare(uploaded_path(image), checkpoints)
+            work = self.prepare(uploaded_path(image), checkpoints, full_resolution=full_resolution)
         except ImageError as error:
             raise refuse(error.args[0], "en") from None
         for _ in work.advance(self.segmenter):

@@ -76,6 +76,16 @@ def test_api_segments_and_returns_exact_masks(client, page):
     assert set(facts["scores_on_this_image"]) == set(LADDER)
 
 
+def test_api_keeps_the_photos_own_size_when_asked(client, tmp_path):
+    path = tmp_path / "wide.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 1200, 3), np.uint8)).save(path)
+    for full, size in ((False, (1024, 55)), (True, (1200, 64))):
+        files, facts = client.predict(handle_file(path), LADDER[:1], full, api_name="/segment")
+        with Image.open(files[0]) as mask:
+            assert mask.size == size
+        assert len(facts["image"]["notes"]) == (0 if full else 1)
+
+
 def test_api_lists_checkpoints_and_leaderboard(client, page):
     listed = client.predict(api_name="/checkpoints")
     assert {entry["name"] for entry in listed} == {*LADDER, FOCAL}

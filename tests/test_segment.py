@@ -4,6 +4,7 @@ import gc
 import io
 import struct
 import zlib
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from zoo.fcn import FCN, FCNConfig
 from zoo.labels import CAMVID, PASCAL_VOC
 from zoo.page import choose_language, languages, texts, translate
 from zoo.segment import ImageError, decode_image, encode_confidence, encode_mask, segment
+
+
+segment_module = import_module("zoo.segment")  # `zoo.segment` itself is the function
 
 
 def gradient(width=48, height=32) -> np.ndarray:
@@ -158,6 +162,14 @@ def test_large_image_is_reduced_and_says_so():
     assert decoded.image.size == (1024, 768) and decoded.original_size == (2000, 1500)
     assert decoded.notes == ("Image reduced from 2000 × 1500 to 1024 × 768 pixels.",)
     assert decode_image(encode(Image.new("L", (9000, 2)), "PNG")).image.size == (1024, 1)
+
+
+def test_memory_for_photos_at_their_own_size_is_bounded(monkeypatch):
+    content = encode(Image.new("RGB", (400, 100)), "PNG")
+    assert decode_image(content, segment_module.FULL_LONG_SIDE).image.size == (400, 100)
+    monkeypatch.setattr(segment_module, "FULL_PIXELS", 10_000)
+    reduced = decode_image(content, segment_module.FULL_LONG_SIDE)
+    assert reduced.image.size == (200, 50) and "200 × 50" in reduced.notes[0]
 
 
 def test_notes_and_errors_speak_both_languages():

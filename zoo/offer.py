@@ -21,7 +21,7 @@ from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.controls import picker_value
 from zoo.page import Message, translate
 from zoo.presentation import describe
-from zoo.segment import ImageError, best_device, decode_image, segment
+from zoo.segment import FULL_LONG_SIDE, LONG_SIDE, ImageError, best_device, decode_image, segment
 from zoo.stages import stages
 from zoo.truth import decode_truth
 
@@ -94,11 +94,12 @@ class Offer:
         names: list[str],
         truth_path: str | None = None,
         added: dict[str, CheckpointInfo] | None = None,
+        full_resolution: bool = False,
     ) -> Comparison:
         """Decode the photo and its ground truth, if any; raises ImageError for input that cannot be used."""
         if any(given and not Path(given).is_file() for given in (path, truth_path)):
             raise ImageError(Message("error_expired"))
-        decoded = decode_image(path)
+        decoded = decode_image(path, FULL_LONG_SIDE if full_resolution else LONG_SIDE)
         infos = choose((added or {}) | self.infos, names)
         example = examples.match(Path(path).read_bytes())
         truth = None

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO: JPEGs of phones and 3D cameras
 MAXIMUM_PIXELS = 64_000_000
 LONG_SIDE = 1024
+FULL_LONG_SIDE = 8192  # these two bound memory where a photo is asked for at its own size
+FULL_PIXELS = 16_000_000
 SMALL_SIDE = 32
 ROTATED_BY_90 = (5, 6, 7, 8)
 EXIF_ORIENTATION = 0x0112
@@ -92,6 +94,7 @@ def too_large(megapixels: str) -> Message:
 def decode_image(source: bytes | str | Path, long_side: int = LONG_SIDE) -> Decoded:
     """Decode an upload (file content or path) to RGB, upright, its long side at most `long_side` pixels.
 
+    `FULL_LONG_SIDE` keeps most photos at their own size; none keeps more than `FULL_PIXELS` pixels.
     Animations give their first frame, transparency is laid on white, 16-bit greys are scaled to 8 bits. Raises
     ImageError for anything that is not a whole image of at most `MAXIMUM_PIXELS`.
     """
@@ -100,11 +103,12 @@ def decode_image(source: bytes | str | Path, long_side: int = LONG_SIDE) -> Deco
     if image.format != "MPO" and getattr(image, "is_animated", False):
         notes.append(Message("note_first_frame"))
     width, height = image.size
+    long_side = min(long_side, int(max(width, height) * min(1, FULL_PIXELS / (width * height)) ** 0.5))
     try:
         if image.getexif().get(EXIF_ORIENTATION) in ROTATED_BY_90:
             width, height = height, width
         if image.format == "JPEG":
-            image.draft(image.mode, (2 * long_side, 2 * long_side))  # skips detail that the reduction would drop
+            image.draft(image.mode, (long_side, long_side))  # skips detail that the reduction would drop
         image = ImageOps.exif_transpose(to_rgb(image, notes))
     except ImageError:
         raise
@@ -123,7 +127,7 @@ def decode_image(source: bytes | str | Path, long_side: int = LONG_SIDE) -> Deco
 def reduce_image(image: Image.Image, size: tuple[int, int], long_side: int) -> Image.Image:
     """Resize to `size` scaled so that its long side is `long_side`; no side below one pixel."""
     scale = long_side / max(size)
-    return image.resize(tuple(max(1, round(side * scale)) for side in size), Image.Resampling.LANCZOS)
+    return image.resize(tuple(max(1, round(side * scale)) for side in size), Image.Resampling.BICUBIC)
 
 
 def to_rgb(image: Image.Image, notes: list[str]) -> Image.Image:
