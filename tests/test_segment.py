@@ -16,7 +16,6 @@ from zoo.labels import CAMVID, PASCAL_VOC
 from zoo.page import choose_language, languages, texts, translate
 from zoo.segment import ImageError, decode_image, encode_confidence, encode_mask, segment
 
-
 segment_module = import_module("zoo.segment")  # `zoo.segment` itself is the function
 
 
