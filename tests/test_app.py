@@ -100,7 +100,9 @@ def test_api_has_three_described_endpoints(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(endpoints) == {"/segment", "/checkpoints", "/leaderboard"}
     parameters = endpoints["/segment"]["parameters"]
-    assert [parameter["parameter_name"] for parameter in parameters] == ["image", "checkpoints"]
+    names = [parameter["parameter_name"] for parameter in parameters]
+    assert names == ["image", "checkpoints", "full_resolution"]
+    assert [parameter["parameter_has_default"] for parameter in parameters] == [False, False, True]
     assert all(endpoint["description"] for endpoint in endpoints.values())
 
 
