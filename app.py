@@ -35,6 +35,7 @@ from zoo.labels import LabelSet
 from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
 from zoo.page.address import row_key, tab_of
+from zoo.page.head import HeadFirst
 from zoo.presentation import has_ladder, inside_choices, inside_value, iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, best_device, segment
 from zoo.stages import stages
@@ -67,8 +68,10 @@ def climb(model, image):
 
 
 def language_of(request: gr.Request | None) -> str:
-    """The visitor's language, 'en' or 'pt-BR'."""
-    return choose_language(request.headers.get("accept-language") if request else None)
+    """The visitor's language, 'en' or 'pt-BR': the one in the page's address, else the browser's."""
+    if request is None:
+        return DEFAULT_LANGUAGE
+    return choose_language(request.query_params.get("lang") or request.headers.get("accept-language"))
 
 
 def refuse(message: str, language: str) -> gr.Error:
@@ -299,6 +302,7 @@ def build(page: Page) -> gr.Blocks:
     """The page with its events and API."""
     keep = (600, KEPT_SECONDS)
     with gr.Blocks(title=texts()["page_title"], fill_width=True, delete_cache=keep, analytics_enabled=False) as blocks:
+        gr.HTML(None, **component_files("language"), apply_default_css=False, elem_id="language")
         gr.Markdown(I18N("headline"), elem_id="headline")
         with gr.Tabs(selected="compare") as tabs:
             with gr.Tab(I18N("tab_compare"), id="compare"):
@@ -459,9 +463,11 @@ def theme() -> gr.themes.Base:
 def launch(page: Page, **options) -> gr.Blocks:
     """Serve the page; `options` go to `gr.Blocks.launch`."""
     blocks = build(page)
+    first = (zoo.page.FOLDER / "language_head.html").read_text(encoding="utf-8")
     blocks.launch(
         theme=theme(),
         css_paths=[zoo.page.FOLDER / "page.css"],
+        app_kwargs={"middleware": [(HeadFirst, (), {"content": first})]},
         i18n=I18N,
         max_file_size=UPLOAD_LIMIT,
         allowed_paths=[str(examples.FOLDER)],

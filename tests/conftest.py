@@ -163,7 +163,7 @@ def visit(browser, server):
         known = [*addresses, *(address.replace("127.0.0.1", "localhost") for address in addresses)]
         return not url.startswith((*known, "data:", "blob:"))
 
-    open_page.reload = lambda tab: leave(tab.reload)
+    open_page.leave, open_page.reload = leave, lambda tab: leave(tab.reload)
     yield open_page
     for context in contexts:
         leave(context.close)

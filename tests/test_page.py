@@ -200,6 +200,24 @@ def test_portuguese_dark_page(visit):
     assert serious_findings(tab) == []
 
 
+def test_language_is_switched_and_the_rest_of_the_address_kept(visit):
+    tab = visit("checkpoints=" + LADDER[0], count=1)
+    visit.leave(lambda: tab.locator("#language").get_by_text("Português").click())
+    wait_for_masks(tab, 1)
+    expect(tab.get_by_role("heading", level=1)).to_have_text("FCN lado a lado")  # Gradio's part of the page
+    expect(tab.locator("#viewer")).to_contain_text("Sobreposição")  # the server's part
+    expect(tab.locator("#language [aria-current]")).to_have_text("Português")
+    assert f"checkpoints={LADDER[0]}" in tab.url and "lang=pt-BR" in tab.url
+    picture(tab, "compare-portuguese")
+    tab.locator("#examples button").nth(1).click()
+    wait_for_masks(tab, 1)
+    expect(tab.locator("#status")).to_contain_text("1 máscara")  # events know it too
+    assert "lang=pt-BR" in tab.url
+    visit.leave(lambda: tab.locator("#language").get_by_text("English").click())
+    wait_for_masks(tab, 1)
+    expect(tab.locator("#go")).to_have_text("Compare")
+
+
 def test_phone(visit):
     tab = visit(viewport=PHONE)
     assert_no_overflow(tab)
