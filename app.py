@@ -245,19 +245,37 @@ class Page(Offer):
         return cached_file(zip_bytes(work, facts(work)), f"fcn-{work.name}.zip")
 
     def segment(
-        self, image: gr.FileData, checkpoints: list[str], full_resolution: bool = False, request: gr.Request = None
+        self, image: gr.FileData, checkpoints: list[str], request: gr.Request = None
     ) -> tuple[list[gr.FileData], dict]:
         """Label every pixel of an image (street scenes above all) with one or more Fully Convolutional Networks.
 
         Args:
             image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; its long side is reduced to 1024.
             checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
-            full_resolution: true keeps the image's own size, up to 8192 pixels a side and 16 megapixels.
 
         Returns:
             Masks: one indexed PNG with a url per checkpoint (pixel value = class id), kept for about an hour
             JSON summary: version, milliseconds, mean confidence and share of every class for each checkpoint
         """
+        return self.answer(image, checkpoints, request, full_resolution=False)
+
+    def segment_full_resolution(
+        self, image: gr.FileData, checkpoints: list[str], request: gr.Request = None
+    ) -> tuple[list[gr.FileData], dict]:
+        """Label every pixel of an image at its own size, which takes longer than "segment" for a large one.
+
+        Args:
+            image: as for "segment", but kept at up to 8192 pixels a side and 16 megapixels.
+            checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
+
+        Returns:
+            Masks: one indexed PNG with a url per checkpoint (pixel value = class id), kept for about an hour
+            JSON summary: version, milliseconds, mean confidence and share of every class for each checkpoint
+        """
+        return self.answer(image, checkpoints, request, full_resolution=True)
+
+    def answer(self, image, checkpoints: list[str], request: gr.Request | None, *, full_resolution: bool) -> tuple:
+        """The masks as files and the JSON summary that both ways to segment give."""
         try:
             work = self.prepare(uploaded_path(image), checkpoints, full_resolution=full_resolution)
         except ImageError as error:
@@ -317,7 +335,8 @@ def build(page: Page) -> gr.Blocks:
         gr.Markdown(I18N("privacy"), elem_id="privacy")
         parts.board, parts.measure, parts.results_note, parts.code = board, measure, results_note, code
         connect(page, blocks, tabs, parts)
-        gr.api(page.segment, api_name="segment", concurrency_id="inference", concurrency_limit=1)
+        for work in (page.segment, page.segment_full_resolution):
+            gr.api(work, api_name=work.__name__, concurrency_id="inference", concurrency_limit=1)
         gr.api(page.checkpoints, api_name="checkpoints")
         gr.api(page.leaderboard, api_name="leaderboard")
     return blocks.queue(max_size=32, api_open=False)

@@ -79,11 +79,11 @@ def test_api_segments_and_returns_exact_masks(client, page):
 def test_api_keeps_the_photos_own_size_when_asked(client, tmp_path):
     path = tmp_path / "wide.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 1200, 3), np.uint8)).save(path)
-    for full, size in ((False, (1024, 55)), (True, (1200, 64))):
-        files, facts = client.predict(handle_file(path), LADDER[:1], full, api_name="/segment")
+    for name, size in (("/segment", (1024, 55)), ("/segment_full_resolution", (1200, 64))):
+        files, facts = client.predict(handle_file(path), LADDER[:1], api_name=name)
         with Image.open(files[0]) as mask:
             assert mask.size == size
-        assert len(facts["image"]["notes"]) == (0 if full else 1)
+        assert len(facts["image"]["notes"]) == (1 if name == "/segment" else 0)
 
 
 def test_api_lists_checkpoints_and_leaderboard(client, page):
@@ -96,13 +96,12 @@ def test_api_lists_checkpoints_and_leaderboard(client, page):
     assert short["rows"][0]["miou_interval"] == pytest.approx([0.6, 0.64]) and "training" not in short["rows"][0]
 
 
-def test_api_has_three_described_endpoints(client):
+def test_api_has_four_described_endpoints(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment", "/checkpoints", "/leaderboard"}
-    parameters = endpoints["/segment"]["parameters"]
-    names = [parameter["parameter_name"] for parameter in parameters]
-    assert names == ["image", "checkpoints", "full_resolution"]
-    assert [parameter["parameter_has_default"] for parameter in parameters] == [False, False, True]
+    assert set(endpoints) == {"/segment", "/segment_full_resolution", "/checkpoints", "/leaderboard"}
+    for endpoint in ("/segment", "/segment_full_resolution"):
+        parameters = endpoints[endpoint]["parameters"]
+        assert [parameter["parameter_name"] for parameter in parameters] == ["image", "checkpoints"]
     assert all(endpoint["description"] for endpoint in endpoints.values())
 
 

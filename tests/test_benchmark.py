@@ -18,7 +18,7 @@ def test_quick_benchmark_prints_and_writes_every_figure(camvid, tmp_path, capsys
     assert document["quick"] and list(document["sections"]) == sections
     for rows in document["sections"].values():
         for row in rows:
-            assert row["what"] in printed and math.isfinite(row["value"]) and row["value"] >= 0
+            assert row["what"] in printed and math.isfinite(row["value"])
     for section in document["sections"]:
         assert any("goal" in row and row["goal"] for row in document["sections"][section])
 

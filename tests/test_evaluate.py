@@ -233,7 +233,7 @@ def test_two_processes_count_every_image_once(camvid, checkpoint, tmp_path):
         (["no-such-checkpoint", "--data", "DATA"], "no-such-checkpoint"),
         (
             ["torchvision:fcn_resnet5000", "--data", "DATA"],
-            "no baseline 'torchvision:fcn_resnet5000'; there are",
+            "no checkpoint 'torchvision:fcn_resnet5000'; there are",
         ),
         (["torchvision:fcn_resnet50", "--data", "DATA"], "no class for sky, building, .* of CamVid"),
     ],

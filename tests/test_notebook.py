@@ -195,7 +195,7 @@ def test_masks_of_the_bundled_ladder_are_shown_at_the_size_of_the_photo(executed
         mask = np.array(mask)
         assert mask.shape == expected.shape and (mask == expected).mean() > 0.999 and 0 < confidence <= 1
         right = (mask == truth)[truth != 11].mean()
-        assert text == f"FCN-{name[3:].split('-')[0]}: {right:.1%} of the pixels right"
+        assert text == f"FCN-{name[3:].split('-')[0]} · CE: {right:.1%} of the pixels right"
     assert pictures(done["segment"]) == 1
 
 

@@ -24,7 +24,7 @@ class Gate:
 
     def run(self, model, image):
         with self.change:
-            self.begun.append((model.info.variant, photo_number(image)))
+            self.begun.append((model.config.variant, photo_number(image)))
             place = len(self.begun)
             self.change.notify_all()
             assert self.change.wait_for(lambda: self.open >= place, timeout=PATIENCE / 1000)
