@@ -4,10 +4,12 @@ Run `python app.py`. GRADIO_SERVER_NAME, GRADIO_SERVER_PORT (or PORT) choose the
 events and the names of the API; what they do is in `zoo` and `evaluation`.
 """
 
+import hashlib
 import logging
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +19,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from gradio.route_utils import API_PREFIX, get_root_url
 from gradio.utils import get_upload_folder
 
@@ -305,8 +306,17 @@ def facts(work: Comparison) -> dict:
 
 
 def cached_file(content: bytes, name: str) -> str:
-    """Path of a file with this content that Gradio may serve and deletes after `KEPT_SECONDS`."""
-    return save_bytes_to_cache(content, name, get_upload_folder())
+    """Path of a file with this content that Gradio may serve and deletes after `KEPT_SECONDS`.
+
+    Equal content has one path. It is renamed into place, so that a visitor who is reading it gets the whole of it.
+    """
+    folder = Path(get_upload_folder()).resolve() / hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".{uuid.uuid4().hex}"
+    temporary.write_bytes(content)
+    path = folder / Path(name).name  # a checkpoint of the Hub is called OWNER/NAME
+    os.replace(temporary, path)
+    return str(path)
 
 
 def file_data(path: str, request: gr.Request) -> gr.FileData:

@@ -4,6 +4,7 @@ import json
 import re
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gradio as gr
@@ -74,6 +75,16 @@ def test_api_segments_and_returns_exact_masks(client, page):
             assert [one["pixels"] for one in entry["classes"]] == np.bincount(values.ravel(), minlength=11).tolist()
             assert entry["mean_confidence"] == pytest.approx(float(expected.confidence.mean()), abs=1e-3)
     assert set(facts["scores_on_this_image"]) == set(LADDER)
+
+
+def test_a_file_that_is_written_again_is_never_seen_in_part():
+    content = bytes(range(256)) * 8000
+    path = Path(app.cached_file(content, "mask.png"))
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(app.cached_file, content, "mask.png") for _ in range(100)]
+        while not all(writer.done() for writer in writers):
+            assert path.read_bytes() == content
+    assert {writer.result() for writer in writers} == {str(path)} and [path] == list(path.parent.iterdir())
 
 
 def test_api_keeps_the_photos_own_size_when_asked(client, tmp_path):
@@ -149,7 +160,7 @@ def test_no_file_of_the_server_can_be_asked_for(address, page, tmp_path, meta, t
 
 def test_events_of_the_page_are_not_part_of_the_api(page):
     named = {function.api_name for function in app.build(page).fns.values() if function.api_visibility == "public"}
-    assert named == {"segment", "checkpoints", "leaderboard"}
+    assert named == {"segment", "segment_full_resolution", "checkpoints", "leaderboard"}
 
 
 def test_compare_streams_one_mask_after_the_other(page):

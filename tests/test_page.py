@@ -125,7 +125,7 @@ def test_leaderboard_sorts_by_keyboard_and_links_both_ways(visit):
     expect(tab.locator("#leaderboard button.opener[aria-expanded=true]")).to_have_count(1)
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_role("button", name="Losses").click()
-    tab.wait_for_url("**tab=compare**")
+    tab.wait_for_url("**checkpoints=**")
     visit.reload(tab)
     wait_for_masks(tab, 2)
 
