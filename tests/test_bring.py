@@ -98,6 +98,9 @@ def test_the_webcam_takes_a_photo(visit, server, viewport):
     tab = visit(query=ONE, count=1, viewport=viewport, allow=("camera",))
     tab.get_by_role("button", name="Capture from camera").click()
     tab.get_by_text("Click to Access Webcam").click()
+    # Before the first frame is there, the button takes no photo.
+    tab.wait_for_function("(document.querySelector('#photo video')?.readyState ?? 0) >= 2")
+    tab.wait_for_function("document.querySelector('#photo video').currentTime > 0")
     tab.get_by_role("button", name="capture photo").click()
     expect(tab.locator("#viewer .card")).to_have_count(1)
     wait_for_masks(tab, 1)
