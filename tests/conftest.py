@@ -122,14 +122,10 @@ def viewer(open_page):
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The page over tiny checkpoints, warmed up, and its address."""
-    from page_server import make_page, serve, write_checkpoints
+    from page_server import tiny_site
 
-    root = tmp_path_factory.mktemp("checkpoints")
-    write_checkpoints(root)
-    page = make_page(root)
-    page.warm_up()
-    with serve(page) as address:
-        yield page, address
+    with tiny_site(tmp_path_factory.mktemp("checkpoints")) as site:
+        yield site
 
 
 @pytest.fixture

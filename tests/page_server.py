@@ -110,3 +110,13 @@ def serve(page: app.Page):
         yield blocks.local_url
     finally:
         blocks.close()
+
+
+@contextmanager
+def tiny_site(root: Path):
+    """The page over tiny checkpoints that are written to `root`, warmed up, and its address."""
+    write_checkpoints(root)
+    page = make_page(root)
+    page.warm_up()
+    with serve(page) as address:
+        yield page, address

@@ -18,6 +18,7 @@ from mcp.client.streamable_http import streamable_http_client
 from page_reading import PATIENCE
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
+from playwright.sync_api import expect
 
 from zoo.examples import examples
 
@@ -102,8 +103,14 @@ def test_snippets_follow_the_ticks_and_the_tab_is_in_the_address(tab):
     tab.get_by_role("tab", name="Code").click()
     tab.wait_for_url("**tab=code**")
     tab.wait_for_function(f"document.querySelector('#code code').textContent.includes('{LADDER[1]}')")
+    for title in PROGRAMS:
+        assert all(f'"{name}"' in snippet(tab, title) for name in (*TICKED, LADDER[1]))
     tab.get_by_role("tab", name="Compare").click()
     tab.locator(f"#picker input[value='{LADDER[1]}']").uncheck()
+    tab.get_by_role("tab", name="Code").click()
+    expect(tab.locator("#code pre code")).not_to_contain_text(LADDER[1])
+    assert all(f'"{name}"' in snippet(tab, "curl") for name in TICKED)
+    tab.get_by_role("tab", name="Compare").click()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

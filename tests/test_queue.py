@@ -5,7 +5,7 @@ import threading
 
 import pytest
 from page_reading import PATIENCE, wait_for_masks
-from page_server import GRADIO_WARNINGS, make_page, serve, write_checkpoints
+from page_server import GRADIO_WARNINGS, tiny_site
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -53,12 +53,9 @@ def photo_number(image: Image.Image) -> int:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    root = tmp_path_factory.mktemp("checkpoints")
-    write_checkpoints(root)
-    page = make_page(root)
-    page.warm_up()
-    with serve(page) as address:
-        yield page, address
+    """A site of its own: what it has computed and how it computes are looked at and changed."""
+    with tiny_site(tmp_path_factory.mktemp("checkpoints")) as site:
+        yield site
 
 
 def states(tab) -> list[str]:
