@@ -124,10 +124,11 @@ class Page(Offer):
     def shown(self, work: Comparison, language: str, seconds: float = 0.0) -> tuple:
         """Viewer, IoU table, comparison and status line for the present state of `work`."""
         viewer = viewer_value(work, self.scores, language)
-        finished = len(work.results) + len(work.errors)
-        key = "status_done" if finished == len(work.infos) else "status_running"
+        finished, total = len(work.results) + len(work.errors), len(work.infos)
+        done = "status_done" if total > 1 else "status_done_one"
+        key = done if finished == total else "status_running"
         decimals = f"{seconds:.1f}".replace(".", "," if language == "pt-BR" else ".")
-        status = texts(language)[key].format(finished=finished, total=len(work.infos), seconds=decimals)
+        status = texts(language)[key].format(finished=finished, total=total, seconds=decimals)
         return viewer, iou_value(work, image_scores(work), language), work, status
 
     def stop(self, work: Comparison | None, request: gr.Request):

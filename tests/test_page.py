@@ -211,7 +211,7 @@ def test_language_is_switched_and_the_rest_of_the_address_kept(visit):
     picture(tab, "compare-portuguese")
     tab.locator("#examples button").nth(1).click()
     wait_for_masks(tab, 1)
-    expect(tab.locator("#status")).to_contain_text("1 máscara")  # events know it too
+    expect(tab.locator("#status")).to_contain_text("1 máscara em")  # events know it too
     assert "lang=pt-BR" in tab.url
     visit.leave(lambda: tab.locator("#language").get_by_text("English").click())
     wait_for_masks(tab, 1)
