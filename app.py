@@ -348,8 +348,9 @@ def build(page: Page) -> gr.Blocks:
         connect(page, blocks, tabs, parts)
         for work in (page.segment, page.segment_full_resolution):
             gr.api(work, api_name=work.__name__, concurrency_id="inference", concurrency_limit=1)
-        gr.api(page.checkpoints, api_name="checkpoints")
-        gr.api(page.leaderboard, api_name="leaderboard")
+        # No parameter has a default: plain HTTP would have to give it all the same.
+        for read in (page.checkpoints, page.leaderboard, page.leaderboard_details):
+            gr.api(read, api_name=read.__name__)
     return blocks.queue(max_size=32, api_open=False)
 
 

@@ -101,19 +101,31 @@ def test_api_lists_checkpoints_and_leaderboard(client, page):
     listed = client.predict(api_name="/checkpoints")
     assert {entry["name"] for entry in listed} == {*LADDER, FOCAL}
     assert all(len(entry["sha256"]) == 64 and len(entry["classes"]) == 11 for entry in listed)
-    assert client.predict(True, api_name="/leaderboard") == json.loads(json.dumps(page.board))
+    assert client.predict(api_name="/leaderboard_details") == json.loads(json.dumps(page.board))
     short = client.predict(api_name="/leaderboard")
     assert [row["name"] for row in short["rows"]] == [row["name"] for row in page.board["rows"]]
     assert short["rows"][0]["miou_interval"] == pytest.approx([0.6, 0.64]) and "training" not in short["rows"][0]
 
 
-def test_api_has_four_described_endpoints(client):
+def test_api_endpoints_are_described_and_take_nothing_optional(client, address):
+    """Plain HTTP must give every parameter, also one with a default."""
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert set(endpoints) == {"/segment", "/segment_full_resolution", "/checkpoints", "/leaderboard"}
-    for endpoint in ("/segment", "/segment_full_resolution"):
-        parameters = endpoints[endpoint]["parameters"]
-        assert [parameter["parameter_name"] for parameter in parameters] == ["image", "checkpoints"]
     assert all(endpoint["description"] for endpoint in endpoints.values())
+    photo = ["image", "checkpoints"]
+    assert {
+        name: [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+        for name, endpoint in endpoints.items()
+    } == {
+        "/segment": photo,
+        "/segment_full_resolution": photo,
+        "/checkpoints": [],
+        "/leaderboard": [],
+        "/leaderboard_details": [],
+    }
+    for name in ("checkpoints", "leaderboard"):
+        started = httpx.post(f"{address}gradio_api/call/{name}", json={"data": []}).json()
+        answer = httpx.get(f"{address}gradio_api/call/{name}/{started['event_id']}", timeout=60).text
+        assert "event: complete" in answer and LADDER[0] in answer
 
 
 @pytest.mark.parametrize(
@@ -160,7 +172,7 @@ def test_no_file_of_the_server_can_be_asked_for(address, page, tmp_path, meta, t
 
 def test_events_of_the_page_are_not_part_of_the_api(page):
     named = {function.api_name for function in app.build(page).fns.values() if function.api_visibility == "public"}
-    assert named == {"segment", "segment_full_resolution", "checkpoints", "leaderboard"}
+    assert named == {"segment", "segment_full_resolution", "checkpoints", "leaderboard", "leaderboard_details"}
 
 
 def test_compare_streams_one_mask_after_the_other(page):

@@ -149,7 +149,8 @@ def test_an_agent_lists_checkpoints_segments_and_reads_the_leaderboard(server):
         ("segment", {"image": image, "checkpoints": ["fcn8s-of-nobody"]}),
     )
     described = {tool.name: tool for tool in tools}
-    assert set(described) == {"segment", "segment_full_resolution", "checkpoints", "leaderboard"}
+    more = {"segment_full_resolution", "leaderboard_details"}
+    assert set(described) == {"segment", "checkpoints", "leaderboard"} | more
     assert all(len(tool.description) > 80 and "Returns: " in tool.description for tool in tools)
     parameters = described["segment"].inputSchema["properties"]
     assert "megapixels" in parameters["image"]["description"] and FOCAL.split("-")[0] in str(parameters["checkpoints"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("zoo")
 
-# What a program reads of a leaderboard row unless it asks for details.
+# What a program reads of a leaderboard row unless it asks for all of it.
 LEADERBOARD_FIELDS = ("rank", "name", "variant", "loss", "backbone", "dataset", "split", "images", "sha256")
 LEADERBOARD_FIELDS += ("miou", "miou_interval", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")
 LEADERBOARD_FIELDS += ("boundary_f", "class_iou", "parameters", "gmacs", "milliseconds", "device")
@@ -126,18 +126,21 @@ class Offer:
         """
         return [describe(info, self.scores) | {"classes": list(info.labels.classes)} for info in self.infos.values()]
 
-    def leaderboard(self, details: bool = False) -> dict:
+    def leaderboard(self) -> dict:
         """Read the leaderboard: every evaluated checkpoint with its rank, mIoU, 95 % interval and cost.
 
-        Args:
-            details: true adds everything that was measured, and published figures of other work.
+        Returns:
+            Rows in order of rank; metrics are fractions in [0, 1]. "leaderboard_details" has more.
+        """
+        return {"rows": [{key: row.get(key) for key in LEADERBOARD_FIELDS} for row in self.board["rows"]]}
+
+    def leaderboard_details(self) -> dict:
+        """Read everything that was measured of every evaluated checkpoint, and published figures of other work.
 
         Returns:
-            Rows in order of rank; metrics are fractions in [0, 1].
+            Rows in order of rank with confusion matrix, calibration and provenance; paired differences; published rows
         """
-        if details:
-            return self.board
-        return {"rows": [{key: row.get(key) for key in LEADERBOARD_FIELDS} for row in self.board["rows"]]}
+        return self.board
 
 
 def scores_of(rows: list[dict]) -> dict[str, dict]:
