@@ -54,7 +54,9 @@ class Upsampling(nn.Module):
         if not self.learned:
             # The same numbers as the transposed convolution below (a test holds them equal), many times faster.
             return F.interpolate(scores, scale_factor=float(self.factor), mode="bilinear", align_corners=False)
-        scores = F.pad(scores, (1, 1, 1, 1), mode="replicate")
+        # Replicated edges, not by F.pad: compiled, its gradient is said to have strides that it has not (torch 2.14).
+        scores = torch.cat((scores[..., :1, :], scores, scores[..., -1:, :]), dim=-2)
+        scores = torch.cat((scores[..., :1], scores, scores[..., -1:]), dim=-1)
         margin = self.factor + self.factor // 2
         return F.conv_transpose2d(scores, self.weight, stride=self.factor, padding=margin)
 
