@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sklearn_metrics
 
-from evaluation.metrics import LabelRangeError, confusion_matrix, scores
+from evaluation.metrics import LabelRangeError, confusion_matrix, mask_scores, scores
 
 VOID = 255
 
@@ -48,6 +48,26 @@ def test_scores_equal_scikit_learn():
     assert found.dice == pytest.approx(sklearn_metrics.f1_score(real, guess, average="macro"))
     assert found.pixel_accuracy == pytest.approx(sklearn_metrics.accuracy_score(real, guess))
     assert found.mean_accuracy == pytest.approx(sklearn_metrics.balanced_accuracy_score(real, guess))
+
+
+@pytest.mark.parametrize("void", [2, 5, 11, 255])
+def test_scores_of_a_mask_are_those_of_its_confusion_matrix(void):
+    random = np.random.default_rng(2)
+    prediction, target = random.integers(0, 5, (2, 33, 47), dtype=np.uint8)
+    target[random.random(target.shape) < 0.2] = void
+    pair = torch.from_numpy(prediction), torch.from_numpy(target)
+    expected = scores(confusion_matrix(*pair, 5, void), named(5))
+    assert mask_scores(prediction, target, named(5), void).to_dict() == expected.to_dict()
+
+
+def test_a_mask_with_other_values_is_refused():
+    good, bad = np.array([[0, 1]], np.uint8), np.array([[0, 7]], np.uint8)
+    with pytest.raises(LabelRangeError, match="prediction holds 7; classes are 0 to 2, void is 255"):
+        mask_scores(bad, good, named(3), VOID)
+    with pytest.raises(LabelRangeError, match="target holds 7; classes are 0 to 2, void is 255"):
+        mask_scores(good, bad, named(3), VOID)
+    with pytest.raises(ValueError, match="prediction is"):
+        mask_scores(good, good.T, named(3), VOID)
 
 
 def test_matrix_worked_out_by_hand():

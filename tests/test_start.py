@@ -30,6 +30,20 @@ def test_page_needs_no_torch():
     assert done.stdout.split("\n")[-2] == "[]"
 
 
+def test_a_comparison_of_fcns_imports_no_other_library():
+    """Each of these takes 90 to 180 MB and one to two seconds of the first visitor's."""
+    code = f"""if True:
+        import sys, app
+        page = app.Page(app.Catalog(), dict)
+        work = page.prepare({str(examples()[0].photo)!r}, {LADDER!r})
+        list(work.advance(page.segmenter))
+        assert len(app.facts(work)["scores_on_this_image"]) == 3
+        print([m for m in ("torchvision", "torchmetrics", "scipy", "sympy") if m in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == "[]"
+
+
 @pytest.fixture
 def fresh_address():
     """Address of `python app.py`, given out as soon as it answers, long before it has warmed up."""

@@ -1,4 +1,4 @@
-"""Encoders of the FCN, taken from torchvision: VGG-16 (with or without batch norm, any width) and ResNet-18/50/101.
+"""Encoders of the FCN: VGG-16 (with or without batch norm, any width) and torchvision's ResNet-18/50/101.
 
 Each encoder is cut into stages at the points where the stride doubles; stride and channels of every stage are
 recorded while it is built, so that the FCN finds its scores at strides 8, 16 and 32 without counting layers.
@@ -7,14 +7,14 @@ recorded while it is built, so that the FCN finds its scores at strides 8, 16 an
 from collections.abc import Iterator
 
 import torch
-import torchvision
 from torch import nn
-from torchvision.models.vgg import cfgs as vgg_layer_plans
-from torchvision.models.vgg import make_layers as vgg_layers
 
 from zoo.config import BACKBONES, RESNET_BACKBONES, VGG_BACKBONES
 
 PAPER_PADDING = 100  # conv1_1 of the published prototxts
+# Channels of VGG-16's convolutions, pool by pool (Simonyan and Zisserman: arXiv 1409.1556, configuration D). Importing
+# them with torchvision would cost the page a quarter of its memory and its first mask a second and a half.
+VGG16_CHANNELS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 
 
 class Encoder(nn.Module):
@@ -60,30 +60,33 @@ def build_encoder(backbone: str, *, width: float = 1.0, paper_padding: bool = Fa
 
 def initialise_convolution(module: nn.Module) -> None:
     """He initialisation (He et al. 2015, eq. 10) that keeps the forward signal's variance; other layers untouched."""
-    if isinstance(module, nn.Conv2d):
+    # Without weights there is nothing to fill, but torch would import its compiler to find that out: 180 MB.
+    if isinstance(module, nn.Conv2d) and not module.weight.is_meta:
         nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
         if module.bias is not None:
             nn.init.zeros_(module.bias)
 
 
 def _vgg_stages(backbone: str, width: float, paper_padding: bool) -> Iterator[tuple[nn.Module, int, int]]:
-    plan = [entry if entry == "M" else max(1, round(entry * width)) for entry in vgg_layer_plans["D"]]
-    stage, stride, channels = [], 1, 3
-    for layer in vgg_layers(plan, batch_norm=backbone.endswith("_bn")):
-        if isinstance(layer, nn.Conv2d):
-            if paper_padding and stride == 1 and not stage:  # conv1_1
-                layer.padding = (PAPER_PADDING, PAPER_PADDING)
-            channels = layer.out_channels
-        stage.append(layer)
-        if isinstance(layer, nn.MaxPool2d):
-            layer.ceil_mode = paper_padding
-            stride *= layer.stride
-            yield nn.Sequential(*stage), stride, channels
-            stage = []
+    inputs, stride = 3, 1
+    for plan in VGG16_CHANNELS:
+        layers = []
+        for published in plan:
+            channels = max(1, round(published * width))
+            padding = PAPER_PADDING if paper_padding and stride == 1 and not layers else 1  # conv1_1
+            layers.append(nn.Conv2d(inputs, channels, 3, padding=padding))
+            if backbone.endswith("_bn"):
+                layers.append(nn.BatchNorm2d(channels))
+            layers.append(nn.ReLU(inplace=True))
+            inputs = channels
+        stride *= 2
+        yield nn.Sequential(*layers, nn.MaxPool2d(2, ceil_mode=paper_padding)), stride, inputs
 
 
 def _resnet_stages(backbone: str) -> Iterator[tuple[nn.Module, int, int]]:
-    resnet = getattr(torchvision.models, backbone)(weights=None)
+    from torchvision import models  # not before it is needed, see `VGG16_CHANNELS`
+
+    resnet = getattr(models, backbone)(weights=None)
     stem = [resnet.conv1, resnet.bn1, resnet.relu, resnet.maxpool]
     stride = resnet.conv1.stride[0] * resnet.maxpool.stride
     for blocks in (resnet.layer1, resnet.layer2, resnet.layer3, resnet.layer4):

@@ -23,7 +23,7 @@ ATONCE_SCALE = {16: 0.01, 8: 0.0001}
 
 def bilinear_kernel(factor: int) -> torch.Tensor:
     """(2 * factor, 2 * factor) float32 weights with which a transposed convolution interpolates bilinearly."""
-    steps = torch.arange(2 * factor, dtype=torch.float32)
+    steps = torch.arange(2 * factor, dtype=torch.float32, device="cpu")  # on 'meta' it would import torch's compiler
     line = 1 - (steps - (factor - 0.5)).abs() / factor
     return line[:, None] * line[None, :]
 
@@ -42,7 +42,8 @@ class Upsampling(nn.Module):
         kernel = bilinear_kernel(factor)
         if learned:
             weight = torch.zeros(classes, classes, *kernel.shape)
-            weight[range(classes), range(classes)] = kernel
+            if not weight.is_meta:
+                weight[range(classes), range(classes)] = kernel
             self.weight = nn.Parameter(weight)
         else:
             self.register_buffer("weight", kernel.repeat(classes, 1, 1, 1), persistent=False)
