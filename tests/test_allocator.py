@@ -1,4 +1,4 @@
-"""Memory that a training process frees stays with it."""
+"""Memory that a process frees stays with it."""
 
 import subprocess
 import sys
@@ -6,39 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from training import allocator
+from zoo import allocator
 
 PROGRAM = """
 import resource, sys
 import torch
-from training.allocator import keep_freed_memory
+from zoo import allocator
 
-told = keep_freed_memory() if sys.argv[1] == "keep" else False
+settings = {"training": allocator.TRAINING, "serving": allocator.SERVING}.get(sys.argv[1])
+told = allocator.keep_freed_memory(settings) if settings else False
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.ones(16_000_000) * 2
+    torch.ones(int(sys.argv[2])) * 2
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 print(told, [faults() for _ in range(8)][-1])
 """
 
 
-def page_faults(mode: str) -> tuple[str, int]:
-    """Whether the C library was told, and the page faults of an operator on 64 MB that ran seven times before."""
-    command = [sys.executable, "-c", PROGRAM, mode]
+def page_faults(mode: str, values: int) -> tuple[str, int]:
+    """Whether the C library was told, and the page faults of an operator that ran seven times before."""
+    command = [sys.executable, "-c", PROGRAM, mode, str(values)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
     told, faults = done.stdout.split()
     return told, int(faults)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's setting")
-def test_freed_memory_is_not_asked_of_the_kernel_again():
-    told, kept = page_faults("keep")
+@pytest.mark.parametrize(("mode", "values"), [("training", 16_000_000), ("serving", 6_000_000)])
+def test_freed_memory_is_not_asked_of_the_kernel_again(mode, values):
+    told, kept = page_faults(mode, values)
     if told == "False":
         pytest.skip("the C library is not glibc")
-    assert kept < 100 < page_faults("default")[1]
+    assert kept < 100 < page_faults("default", 16_000_000)[1]
 
 
 def test_other_systems_are_left_alone(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: pytest.fail("no C library to be touched"))
-    assert allocator.keep_freed_memory() is False
+    assert allocator.keep_freed_memory(allocator.TRAINING) is False

@@ -10,10 +10,10 @@ import torch.distributed as distributed
 
 from evaluation.datasets import DatasetError
 from training import TrainingError
-from training.allocator import keep_freed_memory
 from training.loop import train
 from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
+from zoo.allocator import TRAINING, keep_freed_memory
 from zoo.catalog import load
 from zoo.checkpoint import CONFIG_FILE, CheckpointError, load_folder
 
@@ -91,5 +91,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    keep_freed_memory()
+    keep_freed_memory(TRAINING)
     sys.exit(main())
