@@ -1,4 +1,4 @@
-"""The engine behind `zoo.segment` against the plain network: folding, strips, packing, precision, changed weights."""
+"""The engine behind `zoo.segment` against the plain network: folding, tiles, packing, precision, changed weights."""
 
 import numpy as np
 import pytest
@@ -48,17 +48,18 @@ def plain_logits(model: FCN, pixels: np.ndarray) -> torch.Tensor:
 
 @pytest.mark.parametrize("variant", ["fcn32s", "fcn8s"])
 @pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("strips", [False, True])
-def test_engine_in_float32_is_the_network(kind, variant, strips, monkeypatch):
+@pytest.mark.parametrize("tiles", [False, True])
+def test_engine_in_float32_is_the_network(kind, variant, tiles, monkeypatch):
     model = network(variant, **NETWORKS[kind])
-    if strips:  # as small as they may be, so that a small photo has several
-        monkeypatch.setattr(inference, "STRIP_PIXELS", 1)
+    if tiles:  # as small as they may be, so that a small photo has several
+        monkeypatch.setattr(inference, "TILE_PIXELS", 1)
+        monkeypatch.setattr(inference, "TILE_COLUMNS", 32)
         monkeypatch.setattr(inference, "STRIP_LOGITS", 1)
     monkeypatch.setattr(inference, "PACKED_WEIGHTS", 2000)
     engine = Engine(model, "fp32")
     packed = [module for module in engine.modules() if isinstance(module, inference.PackedConvolution)]
     assert packed and not any(isinstance(module, torch.nn.BatchNorm2d) for module in engine.modules())
-    for size in ((1, 1), (37, 53), (300, 40)):
+    for size in ((1, 1), (37, 53), (300, 40), (100, 150)):
         pixels = photo(*size)
         expected = plain_logits(model, pixels)
         tolerance = 1e-5 * expected.abs().max().item()
@@ -69,7 +70,7 @@ def test_engine_in_float32_is_the_network(kind, variant, strips, monkeypatch):
         assert np.allclose(confidence, expected.softmax(1).amax(1)[0].numpy(), atol=1e-3)
 
 
-def test_strips_see_as_far_as_their_features():
+def test_tiles_see_as_far_as_their_features():
     """The rows of the photo that move a feature of stride 8, found by gradients, are within the margin."""
     for kind in ("vgg16_bn", "resnet18"):
         model = network(**NETWORKS[kind])

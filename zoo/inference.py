@@ -2,12 +2,15 @@
 
 An `Engine` is a network made ready for photos: batch norm and the scaling of pixel values are folded into the
 convolutions, encoder and head work in bfloat16 where the processor multiplies it natively, scores and everything after
-them in float32. It is made once per model. A photo of any size passes in strips where a whole would take memory.
+them in float32. It is made once per model. A large photo passes in tiles, for memory and for the processor's cache.
 """
+
+from __future__ import annotations
 
 import copy
 import threading
 import time
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,9 +22,10 @@ from zoo.backbones import PAPER_PADDING
 from zoo.fcn import FCN
 
 PRECISIONS = ("auto", "fp32", "bf16")
-STRIP_PIXELS = 2**21  # of the photo, that the stages at full detail see at once
-STRIP_LOGITS = 2**22  # values of the output that exist at once
-FINE_STRIDE = 8  # stages up to this stride pass in strips, coarser ones are small enough for whole photos
+TILE_PIXELS = 2**19  # of the photo, that the stages at full detail see at once: in larger ones the cache is of no use
+TILE_COLUMNS = 1024
+STRIP_LOGITS = 2**21  # values of the output that exist at once; more would not stay in a processor's cache
+FINE_STRIDE = 8  # stages up to this stride see tiles, coarser ones are small enough for whole photos
 PACKED_FOR = (12, 15)  # rows and columns of the coarsest features of a 360x480 photo
 PACKED_WEIGHTS = 2**20  # from this size on a weight costs more to lay out anew for every photo than to multiply
 
@@ -95,14 +99,14 @@ class Engine(PlainEngine):
         super().__init__(model, precision)
         self.config = model.config
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self.margin = strip_margin(model)
+        self.margin = tile_margin(model)
         network = copy.deepcopy(model).eval().requires_grad_(False)
         fold_batch_norm(network)
         # Whole numbers up to 256 are exact in bfloat16: if the mean is one, the photo enters without loss.
         offset = 255 * network.mean.flatten()
         self.register_buffer("offset", offset.round() if precision == "bf16" else offset)
         fold_scaling(network, self.offset)
-        if model.config.padding == "paper":  # `prepare` adds the rest, so that strips can have it at the border only
+        if model.config.padding == "paper":  # `prepare` adds the rest, so that tiles can have it at the border only
             first_convolution(network).padding = (1, 1)
         for part in filter(None, (network.encoder, network.head)):
             part.to(dtype=self.dtype)
@@ -143,19 +147,43 @@ class Engine(PlainEngine):
         return images.permute(2, 0, 1)[None]
 
     def fine_features(self, images: torch.Tensor) -> torch.Tensor:
-        """The features at stride 8, (1, channels, H' / 8, W' / 8), of prepared images; strip by strip if large.
+        """The features at stride 8, (1, channels, H' / 8, W' / 8), of prepared images; tile by tile if large.
 
-        Strips overlap by `margin` rows, more than any of these features sees, so that they show no seam.
+        Tiles overlap by `margin` pixels, more than any of these features sees, so that they show no seam.
         """
         height, width = images.shape[-2:]
-        rows = max(STRIP_PIXELS // width // 32 * 32, 2 * self.margin)
-        strips = []
+        if height * width <= TILE_PIXELS:
+            return self.network.encoder(images, until=FINE_STRIDE)[FINE_STRIDE]
+        parts = -(-width // TILE_COLUMNS)
+        columns = -(-width // parts // 32) * 32
+        rows = max(TILE_PIXELS // columns // 32 * 32, 2 * self.margin)
+        channels = dict(zip(self.network.encoder.strides, self.network.encoder.channels, strict=True))[FINE_STRIDE]
+        size = (1, channels, -(-height // FINE_STRIDE), -(-width // FINE_STRIDE))
+        features = torch.empty(size, dtype=self.dtype, device=images.device, memory_format=torch.channels_last)
         for top in range(0, height, rows):
-            first, last = max(0, top - self.margin), min(height, top + rows + self.margin)
-            found = self.network.encoder(images[..., first:last, :], until=FINE_STRIDE)[FINE_STRIDE]
-            skipped = (top - first) // FINE_STRIDE
-            strips.append(found[..., skipped : skipped + rows // FINE_STRIDE, :])
-        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=-2)
+            for left in range(0, width, columns):
+                inside, across = self.tile(top, rows, height), self.tile(left, columns, width)
+                found = self.network.encoder(images[..., inside.seen, across.seen], until=FINE_STRIDE)[FINE_STRIDE]
+                features[..., inside.kept, across.kept] = found[..., inside.part, across.part]
+        return features
+
+    def tile(self, first: int, size: int, end: int) -> Tile:
+        """The tile that covers pixels `first` to `first + size` of a side that is `end` pixels long."""
+        above = min(first, self.margin)
+        start, skipped = first // FINE_STRIDE, above // FINE_STRIDE
+        stop = None if first + size >= end else size // FINE_STRIDE  # what the last one has of more is kept
+        kept = slice(start, None if stop is None else start + stop)
+        part = slice(skipped, None if stop is None else skipped + stop)
+        return Tile(slice(first - above, first + size + self.margin), kept, part)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One side of a tile: the pixels that the network sees, the features kept, and where in its output those are."""
+
+    seen: slice
+    kept: slice
+    part: slice
 
 
 def top_class(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -173,8 +201,8 @@ def top_class(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return mask, confidence
 
 
-def strip_margin(model: FCN) -> int:
-    """Rows, a multiple of 32, that the features of a strip at stride 8 see at most beyond it: their receptive field."""
+def tile_margin(model: FCN) -> int:
+    """Pixels, a multiple of 32, that a tile's features at stride 8 see at most beyond it: their receptive field."""
     reach, step = 0, 1
     stages = zip(model.encoder.stages, model.encoder.strides, strict=True)
     for stage in (stage for stage, stride in stages if stride <= FINE_STRIDE):
@@ -240,7 +268,7 @@ def pack_convolutions(module: nn.Module) -> None:
             pack_convolutions(child)
 
 
-ENGINES: "WeakKeyDictionary[FCN, tuple[tuple, Engine]]" = WeakKeyDictionary()
+ENGINES: WeakKeyDictionary[FCN, tuple[tuple, Engine]] = WeakKeyDictionary()
 MAKING = threading.Lock()
 
 
