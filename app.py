@@ -28,6 +28,7 @@ from evaluation import leaderboard, metrics
 from evaluation.live import LiveBoard
 from zoo import examples
 from zoo.additions import bring_in, keep_added, may_add
+from zoo.allocator import SERVING, keep_freed_memory
 from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointError
 from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth, error_text
@@ -252,7 +253,7 @@ class Page(Offer):
         """Label every pixel of an image (street scenes above all) with one or more Fully Convolutional Networks.
 
         Args:
-            image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; its long side is reduced to 1024.
+            image: PNG, JPEG, WebP, GIF, BMP, TIFF or AVIF of at most 64 megapixels; reduced to 1024 a side.
             checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
 
         Returns:
@@ -512,6 +513,7 @@ def launch(page: Page, **options) -> gr.Blocks:
 
 def main():
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
+    keep_freed_memory(SERVING)
     page = Page(Catalog(), leaderboard.payload)
     page.catalog.refresh()
     page.live.refresh()

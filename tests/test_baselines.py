@@ -179,7 +179,7 @@ def test_no_preset_and_no_default_picks_one(tmp_path, settings):
 
 def test_a_picked_one_gets_a_panel_and_a_failed_one_its_reason_in_the_visitors_language(hub, settings, published):
     catalog = Catalog(settings)
-    segmenter = Segmenter(lambda info: catalog.load(info.name))
+    segmenter = Segmenter(lambda info, progress: catalog.load(info.name))
     decoded = decode_image(_png())
     infos = choose({info.name: info for info in baseline_infos()}, [NAME, "torchvision:fcn_resnet50"])
     work = Comparison("photo", decoded, infos)

@@ -12,12 +12,13 @@ import torch
 from page_server import FOCAL, LADDER, make_page, write_checkpoints
 from PIL import Image
 
+from zoo import waiting
 from zoo.catalog import Snapshot
 from zoo.comparison import Comparison, Memory, Once, Segmenter, Truth, choose, model_bytes, presets, version
-from zoo.controls import hub_progress, picker_value, strip_value
+from zoo.controls import picker_value, strip_value
 from zoo.examples import examples
 from zoo.labels import CAMVID
-from zoo.presentation import iou_value, summary, viewer_value, zip_bytes
+from zoo.presentation import hub_progress, iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, Segmentation, decode_image
 
 
@@ -69,7 +70,7 @@ def test_the_values_last_used_are_kept_and_errors_are_not():
 
 
 def test_models_are_kept_under_a_budget_of_bytes_and_one_always_stays(page):
-    def load(info):
+    def load(info, progress):
         weights[info.variant] = torch.nn.Linear(sizes[info.variant], 1, bias=False)  # 4 bytes per weight
         return weights[info.variant]
 
@@ -92,17 +93,43 @@ def test_equal_work_is_done_once(page):
         return Segmentation(np.zeros((2, 3), np.uint8), np.ones((2, 3), np.float32), 1.0, "fp32")
 
     loads = []
-    segmenter = Segmenter(lambda info: loads.append(info) or torch.nn.Identity(), run)
+    segmenter = Segmenter(lambda info, progress: loads.append(info) or torch.nn.Identity(), run)
     info, other = page.infos[LADDER[0]], page.infos[LADDER[1]]
     red, blue = Image.new("RGB", (3, 2), "red"), Image.new("RGB", (3, 2), "blue")
     first = segmenter.segment(info, red)
     assert segmenter.segment(info, red.copy()) is first and len(calls) == 1
     assert segmenter.segment(info, blue) is not first and segmenter.segment(other, red) is not first
     assert len(calls) == 3 and len(loads) == 2
+    few = Segmenter(segmenter.load, run, memory=Memory(result_bytes=1))
+    assert few.segment(info, red) is few.segment(info, red) and few.segment(info, blue) is not few.segment(info, red)
+    assert len(calls) == 6  # the last result is kept, whatever it weighs
+
+
+def test_panels_say_how_much_of_a_download_has_come(page, monkeypatch):
+    monkeypatch.setattr(waiting, "TICK_SECONDS", 0.01)
+    steps = {amount: threading.Event() for amount in (3_000_000, 41_000_000)}
+
+    def load(info, progress):
+        for amount, seen in steps.items():
+            progress(amount, 58_000_000)
+            assert seen.wait(10)
+        return page.catalog.load(info.name)
+
+    comparison = Comparison("x", decode_image(examples()[0].photo), [page.infos[name] for name in LADDER[:2]])
+    segmenter, messages = Segmenter(load), []
+    for _ in comparison.advance(segmenter):
+        panels = viewer_value(comparison, page.scores, "pt-BR")["panels"]
+        messages.append([(panel["status"], panel["message"]) for panel in panels])
+        for amount in comparison.amounts.values():
+            steps[amount[0]].set()
+    coming = [[("running", f"{part} de 58 MB"), ("waiting", "")] for part in (3, 41)]
+    assert messages[:3] == [*coming, [("done", ""), ("running", "")]]
+    assert messages[-1] == [("done", "")] * 2 and not segmenter.amounts
+    assert len(list(Comparison("x", comparison.decoded, comparison.infos).advance(segmenter))) == 2  # all at hand
 
 
 def test_one_broken_checkpoint_spoils_no_other(page):
-    def load(info):
+    def load(info, progress):
         if info.variant == "fcn16s":
             raise OSError("weights are gone")
         return page.catalog.load(info.name)
@@ -136,8 +163,8 @@ def test_presets(page):
 
 
 def test_viewer_value_follows_the_work(page, work):
-    waiting = Comparison("street", work.decoded, work.infos)
-    assert [panel["status"] for panel in viewer_value(waiting, {}, "en")["panels"]] == ["running", "waiting", "waiting"]
+    begun = Comparison("street", work.decoded, work.infos)
+    assert [panel["status"] for panel in viewer_value(begun, {}, "en")["panels"]] == ["running", "waiting", "waiting"]
     value = viewer_value(work, page.scores, "en")
     json.dumps(value, allow_nan=False)
     assert value["photo"]["width"] == 480 and value["truth"] is None and value["columns"] is None
@@ -146,8 +173,8 @@ def test_viewer_value_follows_the_work(page, work):
         assert panel["shares"] == pytest.approx(shares) and sum(panel["shares"]) == pytest.approx(1)
         assert panel["status"] == "done" and panel["miou"] == page.scores[result.info.sha256]["miou"]
     work.errors.clear()
-    waiting.stop("Stopped.")
-    assert {panel["message"] for panel in viewer_value(waiting, {}, "en")["panels"]} == {"Stopped."}
+    begun.stop("Stopped.")
+    assert {panel["message"] for panel in viewer_value(begun, {}, "en")["panels"]} == {"Stopped."}
 
 
 def test_picker_and_strip_values(page):

@@ -11,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from zoo.examples import examples
 from zoo.fcn import FCN, FCNConfig
 from zoo.labels import CAMVID, PASCAL_VOC
 from zoo.page import choose_language, languages, texts, translate
-from zoo.segment import ImageError, decode_image, encode_confidence, encode_mask, segment
+from zoo.segment import ImageError, confidence_levels, decode_image, encode_confidence, encode_mask, segment
 
 segment_module = import_module("zoo.segment")  # `zoo.segment` itself is the function
 
@@ -157,10 +158,22 @@ def test_exif_rotation_is_applied(orientation, alpha):
 
 
 def test_large_image_is_reduced_and_says_so():
-    decoded = decode_image(encode(Image.new("RGB", (2000, 1500), "teal"), "JPEG"))
-    assert decoded.image.size == (1024, 768) and decoded.original_size == (2000, 1500)
-    assert decoded.notes == ("Image reduced from 2000 × 1500 to 1024 × 768 pixels.",)
+    for name in ("JPEG", "PNG"):
+        decoded = decode_image(encode(Image.new("RGB", (1900, 1425), "teal"), name))
+        assert decoded.image.size == (1024, 768) and decoded.original_size == (1900, 1425)
+        assert decoded.notes == ("Image reduced from 1900 × 1425 to 1024 × 768 pixels.",)
     assert decode_image(encode(Image.new("L", (9000, 2)), "PNG")).image.size == (1024, 1)
+
+
+@pytest.mark.parametrize(("size", "reduced"), [((4000, 3000), (1000, 750)), ((2016, 1512), (1008, 756))])
+def test_a_jpeg_that_its_decoder_brings_near_the_limit_is_not_resized(size, reduced):
+    with Image.open(examples()[0].photo) as photo:
+        large = photo.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    decoded = decode_image(encode(large, "JPEG", quality=90))
+    assert decoded.image.size == reduced and decoded.original_size == size
+    assert decoded.notes == (f"Image reduced from {size[0]} × {size[1]} to {reduced[0]} × {reduced[1]} pixels.",)
+    expected = large.resize(reduced, Image.Resampling.BOX)
+    assert np.abs(np.asarray(decoded.image, int) - np.asarray(expected, int)).mean() < 2
 
 
 def test_memory_for_photos_at_their_own_size_is_bounded(monkeypatch):
@@ -267,5 +280,5 @@ def test_mask_png_is_indexed_and_bit_exact(labels):
 
 def test_confidence_png_holds_255_levels():
     confidence = np.array([[0.0, 0.5, 1.0]], np.float32)
-    with Image.open(io.BytesIO(encode_confidence(confidence))) as image:
+    with Image.open(io.BytesIO(encode_confidence(confidence_levels(confidence)))) as image:
         assert image.mode == "L" and np.array(image).tolist() == [[0, 128, 255]]

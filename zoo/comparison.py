@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +23,18 @@ from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.labels import LabelSet
 from zoo.page import Message
-from zoo.segment import Decoded, ImageError, Segmentation, encode_confidence, encode_mask, segment
+from zoo.segment import (
+    Decoded,
+    ImageError,
+    Segmentation,
+    confidence_levels,
+    encode_confidence,
+    encode_mask,
+    segment,
+)
 from zoo.stages import Stage, stages
 from zoo.titles import rank
+from zoo.waiting import Amount, watched
 
 if TYPE_CHECKING:
     import torch
@@ -41,11 +51,11 @@ IMPORTING = threading.Lock()  # torch imports itself in circles, over which two 
 
 @dataclass(frozen=True)
 class Memory:
-    """How much work is kept: bytes of models, number of results, number of ladders of rungs."""
+    """How much work is kept: bytes of models, of results, and of ladders of rungs."""
 
     model_bytes: int = 1_500_000_000
-    results: int = 64
-    ladders: int = 8
+    result_bytes: int = 128_000_000
+    ladder_bytes: int = 64_000_000
 
 
 class Once:
@@ -92,18 +102,23 @@ class Once:
 
 @dataclass(frozen=True)
 class Result:
-    """What one checkpoint says of one photo: mask (H, W) uint8, its PNGs, mean confidence in [0, 1], milliseconds.
+    """What one checkpoint says of one photo: mask (H, W) uint8 and as PNG, `confidence_levels` (H, W) uint8.
 
-    precision: 'fp32' or 'bf16', in which the network worked.
+    mean_confidence is in [0, 1]; precision is 'fp32' or 'bf16', in which the network worked.
     """
 
     info: CheckpointInfo
     mask: np.ndarray
     mask_png: bytes
-    confidence_png: bytes
+    confidence: np.ndarray
     mean_confidence: float
     milliseconds: float
     precision: str
+
+    @cached_property
+    def confidence_png(self) -> bytes:
+        """The confidence as PNG, which the page shows and the API does not ask for."""
+        return encode_confidence(self.confidence)
 
     @property
     def pixels(self) -> list[int]:
@@ -114,6 +129,11 @@ class Result:
 def model_bytes(model: torch.nn.Module) -> int:
     """Bytes that the parameters and buffers of a model take in memory."""
     return sum(tensor.numel() * tensor.element_size() for tensor in (*model.parameters(), *model.buffers()))
+
+
+def result_bytes(result: Result | Rung) -> int:
+    """Bytes that a result takes in memory, its largest parts counted twice for what is made of them later."""
+    return 2 * (result.mask.nbytes + len(result.mask_png))
 
 
 @dataclass(frozen=True)
@@ -131,13 +151,13 @@ class Rung:
 class Segmenter:
     """Runs checkpoints on photos and keeps the models and results last used, as many as `memory` allows.
 
-    `load` turns a CheckpointInfo into an `Engine` or a model in eval mode; `run` and `climb` are
-    `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
+    `load` turns a CheckpointInfo into an `Engine` or a model in eval mode, and tells its second argument how many bytes
+    of how many have come; `run` and `climb` are `zoo.segment.segment` and `zoo.stages.stages` or wrappers of them.
     """
 
     def __init__(
         self,
-        load: Callable[[CheckpointInfo], FCN | PlainEngine],
+        load: Callable[[CheckpointInfo, Callable[[int, int], None]], FCN | PlainEngine],
         run: Callable = segment,
         climb: Callable = stages,
         memory: Memory | None = None,
@@ -145,24 +165,42 @@ class Segmenter:
         memory = memory or Memory()
         self.load, self.run, self.climb = load, run, climb
         self.models = Once(memory.model_bytes, model_bytes)
-        self.results, self.ladders = Once(memory.results), Once(memory.ladders)
+        self.results = Once(memory.result_bytes, result_bytes)
+        self.ladders = Once(memory.ladder_bytes, lambda rungs: sum(map(result_bytes, rungs)))
+        self.amounts: dict[tuple, Amount] = {}
 
     def model(self, info: CheckpointInfo) -> FCN | PlainEngine:
         """The model of a checkpoint."""
         with IMPORTING:
             importlib.import_module("zoo.inference")
-        return self.models.get(version(info), lambda: self.load(info))
+        return self.models.get(version(info), lambda: self.make_model(info))
 
-    def segment(self, info: CheckpointInfo, image: Image.Image) -> Result:
-        """The result of a checkpoint on an RGB image; equal weights and equal pixels are computed once."""
-        return self.results.get(
-            work_key(info, image), lambda: self.make_result(info, self.run(self.model(info), image))
-        )
+    def make_model(self, info: CheckpointInfo) -> FCN | PlainEngine:
+        """Load a model, and keep what has come of it for every visitor who waits."""
+        key = version(info)
+        try:
+            return self.load(info, lambda *amount: self.amounts.update({key: amount}))
+        finally:
+            self.amounts.pop(key, None)
+
+    def coming(self, info: CheckpointInfo, digest: str) -> Iterator[Amount]:
+        """Make a model in a thread unless it or its result is at hand, and tell how much of its download has come."""
+        if version(info) not in self.models and work_key(info, digest) not in self.results:
+            yield from watched(lambda: self.model(info), lambda: self.amounts.get(version(info)))
+
+    def segment(self, info: CheckpointInfo, image: Image.Image, digest: str | None = None) -> Result:
+        """The result of a checkpoint on an RGB image; equal weights and equal pixels are computed once.
+
+        `digest` is the image's `pixel_digest`, where it is known.
+        """
+        key = work_key(info, digest or pixel_digest(image))
+        return self.results.get(key, lambda: self.make_result(info, self.run(self.model(info), image)))
 
     def rungs(self, info: CheckpointInfo, image: Image.Image) -> list[Rung]:
         """The score maps inside a checkpoint for an RGB image, in the network's order; kept as results are."""
         return self.ladders.get(
-            work_key(info, image), lambda: [make_rung(info, stage) for stage in self.climb(self.model(info), image)]
+            work_key(info, pixel_digest(image)),
+            lambda: [make_rung(info, stage) for stage in self.climb(self.model(info), image)],
         )
 
     def make_result(self, info: CheckpointInfo, segmentation: Segmentation) -> Result:
@@ -171,7 +209,7 @@ class Segmenter:
             info,
             segmentation.mask,
             encode_mask(segmentation.mask, info.labels),
-            encode_confidence(segmentation.confidence),
+            confidence_levels(segmentation.confidence),
             float(segmentation.confidence.mean()),
             segmentation.milliseconds,
             segmentation.precision,
@@ -180,7 +218,8 @@ class Segmenter:
 
 def make_rung(info: CheckpointInfo, stage: Stage) -> Rung:
     """Encode one score map once, for every visitor who asks for it."""
-    mask_png, confidence_png = encode_mask(stage.mask, info.labels), encode_confidence(stage.confidence)
+    mask_png = encode_mask(stage.mask, info.labels)
+    confidence_png = encode_confidence(confidence_levels(stage.confidence))
     return Rung(stage.name, stage.stride, stage.mask, mask_png, confidence_png, float(stage.confidence.mean()))
 
 
@@ -194,7 +233,10 @@ class Truth:
 
 @dataclass
 class Comparison:
-    """What one visitor compares: a photo, checkpoints in order, and per checkpoint its result or an error message."""
+    """What one visitor compares: a photo, checkpoints in order, and per checkpoint its result or an error message.
+
+    amounts: how much has come of a checkpoint that is being downloaded.
+    """
 
     name: str
     decoded: Decoded
@@ -202,15 +244,25 @@ class Comparison:
     truth: Truth | None = None
     results: dict[str, Result] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
+    amounts: dict[str, Amount] = field(default_factory=dict)
 
     def advance(self, segmenter: Segmenter) -> Iterator[None]:
-        """Run the checkpoints one after the other, yielding after each; one that fails spoils no other."""
+        """Run the checkpoints one after the other, yielding after each and while one is downloaded.
+
+        One that fails spoils no other.
+        """
+        image, digest = self.decoded.image, pixel_digest(self.decoded.image)
         for info in self.infos:
+            name = name_of(info)
             try:
-                self.results[name_of(info)] = segmenter.segment(info, self.decoded.image)
+                for amount in segmenter.coming(info, digest):
+                    self.amounts = {name: amount}
+                    yield
+                self.results[name] = segmenter.segment(info, image, digest)
             except Exception as error:  # whatever is wrong with one checkpoint belongs in its own panel
-                logger.exception("checkpoint %s failed", name_of(info))
-                self.errors[name_of(info)] = error_text(error)
+                logger.exception("checkpoint %s failed", name)
+                self.errors[name] = error_text(error)
+            self.amounts = {}
             yield
 
     def stop(self, message: str):
@@ -230,9 +282,14 @@ def version(info: CheckpointInfo) -> tuple[str, str | None, str]:
     return name_of(info), info.revision, info.sha256
 
 
-def work_key(info: CheckpointInfo, image: Image.Image) -> tuple:
+def pixel_digest(image: Image.Image) -> str:
+    """What equal images share: size and sha256 of their pixels."""
+    return f"{image.width}x{image.height} {hashlib.sha256(image.tobytes()).hexdigest()}"
+
+
+def work_key(info: CheckpointInfo, digest: str) -> tuple[str | None, ...]:
     """What equal work shares: the same weights and the same pixels."""
-    return *version(info), image.size, hashlib.sha256(image.tobytes()).hexdigest()
+    return *version(info), digest
 
 
 def choose(infos: dict[str, CheckpointInfo], names: list[str] | None) -> list[CheckpointInfo]:

@@ -5,7 +5,6 @@ from PIL import Image
 from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, group_by, presets
-from zoo.download import amount
 from zoo.examples import examples
 from zoo.page import snippets, texts
 from zoo.presentation import describe, photo_url
@@ -78,9 +77,3 @@ def code_value(offered: list[str], ticked: list[str], mcp: bool, language: str) 
         "offered": offered,
         "strings": texts(language),
     }
-
-
-def hub_progress(done: int, total: int, language: str) -> str:
-    """'41 of 58 MB'."""
-    number, _, whole, unit = amount(done, total).split()
-    return texts(language)["hub_progress"].format(done=number, total=whole, unit=unit)

@@ -19,6 +19,7 @@ from zoo.catalog import Catalog, name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.controls import picker_value
+from zoo.download import Progress
 from zoo.page import Message, translate
 from zoo.presentation import describe
 from zoo.segment import FULL_LONG_SIDE, LONG_SIDE, ImageError, best_device, decode_image, segment
@@ -47,11 +48,11 @@ class Offer:
         self.read_board, self.kept = board, Once(budget=2)
         self.segmenter = Segmenter(self.engine, run, climb)
 
-    def engine(self, info: CheckpointInfo) -> PlainEngine:
-        """A checkpoint made ready for photos."""
+    def engine(self, info: CheckpointInfo, progress: Progress | None = None) -> PlainEngine:
+        """A checkpoint made ready for photos; `progress(done, total)` gets bytes if it has to be downloaded."""
         from zoo.inference import prepared  # with torch, which the page is served before
 
-        return prepared(load_offered(self.catalog, info), best_device())
+        return prepared(load_offered(self.catalog, info, progress), best_device())
 
     @property
     def board(self) -> dict:

@@ -15,6 +15,7 @@ from zoo.catalog import name_of
 from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import Comparison, Result, Rung
 from zoo.config import FCNConfig
+from zoo.download import amount
 from zoo.labels import LabelSet
 from zoo.page import texts, translate, viewer_texts
 from zoo.segment import encode_mask, png_bytes
@@ -131,6 +132,8 @@ def panel_value(
     if name in comparison.errors:
         return panel | {"status": "failed", "message": translate(comparison.errors[name], language)}
     result = comparison.results.get(name)
+    if result is None and name in comparison.amounts:
+        return panel | {"message": hub_progress(*comparison.amounts[name], language)}
     if result is None:
         return panel
     return panel | {
@@ -141,6 +144,12 @@ def panel_value(
         "mean_confidence": result.mean_confidence,
         "shares": [count / result.mask.size for count in result.pixels],
     }
+
+
+def hub_progress(done: int, total: int, language: str) -> str:
+    """'41 of 58 MB'."""
+    number, _, whole, unit = amount(done, total).split()
+    return texts(language)["hub_progress"].format(done=number, total=whole, unit=unit)
 
 
 def summary(comparison: Comparison) -> dict:

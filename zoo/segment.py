@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # MPO: JPEGs of phones and 3D cameras
 MAXIMUM_PIXELS = 64_000_000
 LONG_SIDE = 1024
+NEAR_ENOUGH = 0.95  # of the long side: a JPEG that its decoder brings to this size is not decoded larger and resized
 FULL_LONG_SIDE = 8192  # these two bound memory where a photo is asked for at its own size
 FULL_PIXELS = 16_000_000
 SMALL_SIDE = 32
@@ -94,6 +95,8 @@ def too_large(megapixels: str) -> Message:
 def decode_image(source: bytes | str | Path, long_side: int = LONG_SIDE) -> Decoded:
     """Decode an upload (file content or path) to RGB, upright, its long side at most `long_side` pixels.
 
+    A larger one gets a long side of `long_side`, or of `NEAR_ENOUGH` of it where that spares a JPEG most of the work.
+
     `FULL_LONG_SIDE` keeps most photos at their own size; none keeps more than `FULL_PIXELS` pixels.
     Animations give their first frame, transparency is laid on white, 16-bit greys are scaled to 8 bits. Raises
     ImageError for anything that is not a whole image of at most `MAXIMUM_PIXELS`.
@@ -107,15 +110,17 @@ def decode_image(source: bytes | str | Path, long_side: int = LONG_SIDE) -> Deco
     try:
         if image.getexif().get(EXIF_ORIENTATION) in ROTATED_BY_90:
             width, height = height, width
-        if image.format == "JPEG":
-            image.draft(image.mode, (long_side, long_side))  # skips detail that the reduction would drop
+        if image.format == "JPEG":  # its decoder leaves out detail that the reduction would drop, by these factors
+            factor = next(k for k in (8, 4, 2, 1) if k == 1 or max(image.size) >= k * NEAR_ENOUGH * long_side)
+            image.draft(image.mode, tuple(side // factor for side in image.size))
         image = ImageOps.exif_transpose(to_rgb(image, notes))
     except ImageError:
         raise
     except Exception as error:  # truncated or damaged data; what a decoder raises depends on the format
         raise ImageError(Message("error_damaged")) from error
-    if max(width, height) > long_side:
+    if max(image.size) > long_side:
         image = reduce_image(image, (width, height), long_side)
+    if image.size != (width, height):
         notes.append(
             Message("note_reduced", width=width, height=height, new_width=image.width, new_height=image.height)
         )
@@ -182,9 +187,14 @@ def encode_mask(mask: np.ndarray, labels: LabelSet) -> bytes:
     return png_bytes(image)
 
 
-def encode_confidence(confidence: np.ndarray) -> bytes:
-    """An (H, W) confidence in [0, 1] as 8-bit grey PNG, 255 = 1."""
-    return png_bytes(Image.fromarray((confidence * 255).round().astype(np.uint8)))
+def confidence_levels(confidence: np.ndarray) -> np.ndarray:
+    """An (H, W) confidence in [0, 1] as uint8, 255 = 1."""
+    return (confidence * 255).round().astype(np.uint8)
+
+
+def encode_confidence(levels: np.ndarray) -> bytes:
+    """`confidence_levels` as grey PNG."""
+    return png_bytes(Image.fromarray(levels))
 
 
 def png_bytes(image: Image.Image) -> bytes:

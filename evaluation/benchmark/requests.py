@@ -43,7 +43,7 @@ def whole_requests(settings: Settings) -> list[Row]:
         large, small = (torch.from_numpy(np.array(decode_image(path).image)) for path in (camera, photos["example"]))
 
         def request(path, chosen):
-            offer.segmenter.results = Once(1)  # nothing is at hand
+            offer.segmenter.results = Once(0)  # nothing is at hand
             for _ in offer.prepare(str(path), chosen).advance(offer.segmenter):
                 pass
 
