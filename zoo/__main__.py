@@ -24,6 +24,7 @@ from zoo.settings import HubSettings, environment_help
 from zoo.verification import verify
 
 RESULTS = "evaluation/results"
+SEEDS = "training/seeds"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command(run_card, "card", "write README.md and .eval_results of a checkpoint folder")
     sub.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*", help="default: all bundled ones")
     sub.add_argument("--results", default=RESULTS, metavar="DIR", help="folder of results (default: %(default)s)")
+    sub.add_argument("--seeds", default=SEEDS, metavar="DIR", help="results of other seeds (default: %(default)s)")
     sub.add_argument("--repository", metavar="OWNER/NAME", help="repository that the card's code loads")
     sub.add_argument("--picture", metavar="PHOTO", help="photo to show with the mask that the model gives")
 
@@ -152,7 +154,8 @@ def run_card(options) -> None:
         if options.picture:
             print(draw_picture(folder, load_folder(folder), options.picture))
         info = read_info(folder)
-        for path in write_card(folder, info, find_results(options.results, info), repository=options.repository):
+        results, seeds = find_results(options.results, info), find_results(options.seeds)
+        for path in write_card(folder, info, results, repository=options.repository, seeds=seeds):
             print(path)
 
 
@@ -176,7 +179,7 @@ def run_push(options) -> None:
     if not (folder / "README.md").is_file():
         info = read_info(folder)
         results = find_results(RESULTS, info) if Path(RESULTS).is_dir() else []
-        write_card(folder, info, results, repository=options.repository)
+        write_card(folder, info, results, repository=options.repository, seeds=find_results(SEEDS))
     done = push(
         folder,
         options.repository,

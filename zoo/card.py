@@ -15,6 +15,7 @@ import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
 from zoo.checkpoint import CheckpointError, CheckpointInfo
+from zoo.seeds import spread
 from zoo.settings import TAG
 from zoo.titles import variant_title
 
@@ -83,10 +84,16 @@ OTHER_TERMS = DatasetTerms("other", "The licence of the training data applies to
 
 
 def card(
-    info: CheckpointInfo, results: list[dict] = (), *, repository: str | None = None, picture: str | None = None
+    info: CheckpointInfo,
+    results: list[dict] = (),
+    *,
+    repository: str | None = None,
+    picture: str | None = None,
+    seeds: list[dict] = (),
 ) -> str:
     """Markdown with front matter for the Hub. `results` are result documents of these weights.
 
+    seeds: result documents of other checkpoints, of which those that differ by their seed alone give the spread.
     repository: OWNER/NAME that the five lines of code load; without it they load the checkpoint's name.
     Raises CheckpointError when a result is of other weights or lacks a field.
     """
@@ -103,7 +110,7 @@ def card(
         size=f"{info.file_bytes / 1e6:.1f} MB",
         source=repository or info.name,
         picture=picture,
-        results=[_rows(info, document) for document in results],
+        results=[_rows(info, document) | {"seeds": spread(document, seeds)} for document in results],
         training=list(_training_rows(info.training)),
         limits=terms.limits,
         licence=terms.sentence,
@@ -151,16 +158,16 @@ def eval_results(info: CheckpointInfo, results: list[dict]) -> dict[str, str]:
     }
 
 
-def write_card(
-    folder: str | Path, info: CheckpointInfo, results: list[dict] = (), *, repository: str | None = None
-) -> list[Path]:
+def write_card(folder: str | Path, info: CheckpointInfo, results: list[dict] = (), **options) -> list[Path]:
     """Write README.md and `.eval_results/` into a checkpoint folder; returns the written paths.
+
+    `options` are those of `card`.
 
     A picture named example.png in the folder is shown. Each file appears whole or not at all.
     """
     folder = Path(folder)
     picture = PICTURE_FILE if (folder / PICTURE_FILE).is_file() else None
-    files = {CARD_FILE: card(info, results, repository=repository, picture=picture)} | eval_results(info, results)
+    files = {CARD_FILE: card(info, results, picture=picture, **options)} | eval_results(info, results)
     written = []
     for name, text in files.items():
         path = folder / name
@@ -192,13 +199,13 @@ def draw_picture(folder: str | Path, model, photo: str | Path) -> Path:
     return path
 
 
-def find_results(folder: str | Path, info: CheckpointInfo) -> list[dict]:
-    """The result documents in `folder` that were measured with these weights, by file name."""
+def find_results(folder: str | Path, info: CheckpointInfo | None = None) -> list[dict]:
+    """The result documents in `folder` by file name: all, or those that were measured with the weights of `info`."""
     documents = []
     for path in sorted(Path(folder).glob("*.json")):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            if document["checkpoint"]["sha256"] == info.sha256:
+            if document["checkpoint"]["sha256"] and (info is None or document["checkpoint"]["sha256"] == info.sha256):
                 documents.append(document)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: not a result of python -m evaluation ({error!r})") from None
