@@ -103,11 +103,11 @@ class Page(Offer):
         self.live = LiveBoard(catalog, board)
         super().__init__(catalog, self.live.payload, run, climb)
 
-    def compare(self, path, picker, truth_path, added, request: gr.Request):
+    def compare(self, path, picker, truth_path, added, full_resolution: bool, request: gr.Request):
         """Segment the photo with every ticked checkpoint; yields viewer, IoU table, comparison and status each time."""
         language = language_of(request)
         try:
-            work = self.prepare(path, picker["selected"], truth_path, added)
+            work = self.prepare(path, picker["selected"], truth_path, added, full_resolution)
         except ImageError as error:
             raise refuse(error.args[0], language) from None
         begin = time.perf_counter()
@@ -115,10 +115,10 @@ class Page(Offer):
         for _ in work.advance(self.segmenter):
             yield self.shown(work, language, time.perf_counter() - begin)
 
-    def compare_if_any(self, path, picker, truth_path, added, request: gr.Request):
+    def compare_if_any(self, path, picker, truth_path, added, full_resolution: bool, request: gr.Request):
         """`compare`, or nothing when the visitor has removed the photo."""
         if path:
-            yield from self.compare(path, picker, truth_path, added, request)
+            yield from self.compare(path, picker, truth_path, added, full_resolution, request)
         else:
             yield gr.skip()
 
@@ -379,6 +379,7 @@ def build_compare_tab(page: Page) -> SimpleNamespace:
                 with gr.Row():
                     go = gr.Button(I18N("compare"), variant="primary", elem_id="go")
                     stop = gr.Button(I18N("stop"), variant="secondary", elem_id="stop", min_width=80)
+            full = gr.Checkbox(label=I18N("full"), info=I18N("full_help"), container=False, elem_id="full")
             with gr.Accordion(I18N("truth"), open=False, elem_id="truth-fold"):
                 gr.Markdown(I18N("truth_help"))
                 truth = gr.File(label=I18N("truth_file"), file_types=[".png"], height=110, elem_id="truth")
@@ -434,7 +435,7 @@ def connect(page: Page, blocks: gr.Blocks, tabs: gr.Tabs, part: SimpleNamespace)
     private = {"api_visibility": "private", "show_progress": "hidden"}
     work = {
         "fn": page.compare,
-        "inputs": [part.photo, part.picker, part.truth, part.added],
+        "inputs": [part.photo, part.picker, part.truth, part.added, part.full],
         "outputs": [part.viewer, part.iou, part.work, part.status],
         "show_progress": "minimal",
         "show_progress_on": part.status,

@@ -176,7 +176,7 @@ def test_events_of_the_page_are_not_part_of_the_api(page):
 
 
 def test_compare_streams_one_mask_after_the_other(page):
-    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request()))
+    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request()))
     statuses = [[panel["status"] for panel in viewer["panels"]] for viewer, *_ in steps]
     assert statuses == [
         ["running", "waiting", "waiting"],
@@ -190,7 +190,7 @@ def test_compare_streams_one_mask_after_the_other(page):
 
 
 def test_image_scores_agree_with_counting_by_hand(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, {}, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, {}, False, Request())
     truth, mask = work.truth.mask, work.results[LADDER[2]].mask
     kept = truth != 11
     for index, name in enumerate(work.truth.labels.classes):
@@ -201,7 +201,7 @@ def test_image_scores_agree_with_counting_by_hand(page):
 
 
 def test_inside_the_network_is_computed_only_when_opened_and_once(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
     calls, climb = [], page.segmenter.climb
     page.segmenter.climb = lambda *arguments: calls.append(arguments) or climb(*arguments)
     try:
@@ -227,17 +227,19 @@ def test_inside_of_nothing_is_empty(page):
 def test_uploaded_labels_replace_those_of_the_example(page, tmp_path):
     path = tmp_path / "labels.png"
     Image.new("L", (480, 360), 3).save(path)
-    *_, (_, iou, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, Request())
+    *_, (_, iou, work, _) = page.compare(
+        str(examples()[0].photo), {"selected": LADDER}, str(path), {}, False, Request()
+    )
     assert (work.truth.mask == 3).all() and len(iou["columns"]) == 3
     Image.new("L", (480, 361), 3).save(path)
     with pytest.raises(gr.Error, match="Both must have the same size"):
-        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, Request()))
+        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, False, Request()))
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "no image yet"), ("pt-BR,en", "Ainda não há imagem")])
 def test_errors_are_in_the_visitors_language(page, language, words):
     with pytest.raises(gr.Error, match=words) as caught:
-        next(page.compare(None, {"selected": LADDER}, None, {}, Request(language)))
+        next(page.compare(None, {"selected": LADDER}, None, {}, False, Request(language)))
     assert not caught.value.print_exception
 
 
@@ -245,7 +247,7 @@ def test_an_upload_that_was_deleted_meanwhile_is_asked_for_again(page, tmp_path)
     photo, gone = str(examples()[0].photo), str(tmp_path / "gone.png")
     for paths in ((gone, None), (photo, gone)):
         with pytest.raises(gr.Error, match="Please bring it again"):
-            next(page.compare(paths[0], {"selected": LADDER}, paths[1], {}, Request()))
+            next(page.compare(paths[0], {"selected": LADDER}, paths[1], {}, False, Request()))
 
 
 def test_restore_reads_the_address_and_ignores_nonsense(page):
@@ -294,10 +296,10 @@ def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch)
     item = next(item for item in picker["items"] if item["name"] == "ana/net")
     assert item["subtitle"].endswith(f"ana/net@{added['ana/net'].revision[:7]}")
     photo, ticked = str(examples()[0].photo), {"selected": ["ana/net"]}
-    *_, (viewer, _, work, _) = own.compare(photo, ticked, None, added, Request())
+    *_, (viewer, _, work, _) = own.compare(photo, ticked, None, added, False, Request())
     assert viewer["panels"][0]["status"] == "done" and work.infos[0].source == "hub"
     with pytest.raises(gr.Error, match="no checkpoint 'ana/net'"):  # another visitor who knows the name
-        next(own.compare(photo, ticked, None, {}, Request()))
+        next(own.compare(photo, ticked, None, {}, False, Request()))
     assert "ana/net" not in {entry["name"] for entry in own.checkpoints()}
     assert [item["name"] for item in own.relist(picker, added, Request())[0]["items"]].count("ana/net") == 1
 
@@ -353,7 +355,7 @@ def test_the_hub_is_hidden_where_it_has_no_use(page, tmp_path, options, shown):
 
 
 def test_stopping_marks_what_has_not_finished(page):
-    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
+    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
     next(steps)
     _, _, work, _ = next(steps)
     viewer, status = page.stop(work, Request())
@@ -379,7 +381,7 @@ def test_warm_up_leaves_the_first_comparison_ready(page):
 
 
 def test_confusion_of_label_sets_is_not_scored(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, Request())
+    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
     work.truth.mask[:] = 12  # neither a class nor void: the metric must refuse it rather than count it
     with pytest.raises(LabelRangeError):
         app.image_scores(work)

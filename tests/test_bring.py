@@ -2,6 +2,7 @@
 
 import base64
 import io
+import zipfile
 
 import numpy as np
 import pytest
@@ -142,3 +143,23 @@ def test_ground_truth_of_ones_own_is_compared_and_a_wrong_one_explained(visit, s
     ).click()
     tab.locator("#truth input[type=file]").set_input_files(tmp_path / "small.png")
     expect(tab.get_by_text("Both must have the same size", exact=False)).to_be_visible()
+
+
+def test_a_large_photo_keeps_its_own_size_when_asked(visit, server, street, tmp_path):
+    page, _ = server
+    large = street.resize((1600, 1200), Image.Resampling.BICUBIC)
+    large.save(tmp_path / "large.png")
+    tab = visit(query=ONE, count=1)
+    upload(tab, tmp_path / "large.png")
+    note = tab.get_by_text("Image reduced from 1600 × 1200 to 1024 × 768 pixels.", exact=False)
+    expect(note).to_be_visible()
+    wait_for_masks(tab, 1)
+    tab.get_by_label("Full resolution").check()
+    tab.locator("#go").click()
+    expect(note).to_have_count(0)
+    wait_for_masks(tab, 1)
+    with tab.expect_download() as download:
+        tab.locator("#download").click()
+    with zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes())) as archive:
+        mask = np.array(Image.open(io.BytesIO(archive.read(f"masks/{LADDER[2]}.png"))))
+    assert np.array_equal(mask, page.segmenter.segment(page.infos[LADDER[2]], large).mask)

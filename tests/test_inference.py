@@ -55,7 +55,6 @@ def test_engine_in_float32_is_the_network(kind, variant, tiles, monkeypatch):
         monkeypatch.setattr(inference, "TILE_PIXELS", 1)
         monkeypatch.setattr(inference, "TILE_COLUMNS", 32)
         monkeypatch.setattr(inference, "STRIP_LOGITS", 1)
-    monkeypatch.setattr(inference, "PACKED_WEIGHTS", 2000)
     engine = Engine(model, "fp32")
     packed = [module for module in engine.modules() if isinstance(module, inference.PackedConvolution)]
     assert packed and not any(isinstance(module, torch.nn.BatchNorm2d) for module in engine.modules())

@@ -120,7 +120,7 @@ class Result:
         """The confidence as PNG, which the page shows and the API does not ask for."""
         return encode_confidence(self.confidence)
 
-    @property
+    @cached_property
     def pixels(self) -> list[int]:
         """Number of pixels of each class."""
         return np.bincount(self.mask.ravel(), minlength=len(self.info.labels.classes)).tolist()

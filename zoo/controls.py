@@ -7,7 +7,8 @@ from zoo.checkpoint import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, group_by, presets
 from zoo.examples import examples
 from zoo.page import snippets, texts
-from zoo.presentation import describe, photo_url
+from zoo.presentation import data_url, describe
+from zoo.segment import jpeg_bytes
 from zoo.titles import arrange, loss_title, rank, subtitle, title, variant_title
 
 SNIPPETS = {"python": "Python", "javascript": "JavaScript", "curl": "curl", "mcp": "MCP"}
@@ -62,7 +63,7 @@ def strip_value(selected: str | None, language: str) -> dict:
         with Image.open(example.photo) as photo:
             photo.thumbnail(THUMBNAIL)
             title = strings["example_title"].format(number=number)
-            items.append({"name": example.name, "title": title, "src": photo_url(photo)})
+            items.append({"name": example.name, "title": title, "src": data_url(jpeg_bytes(photo), "jpeg")})
     return {"items": items, "selected": selected, "strings": strings}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -26,8 +27,7 @@ TILE_PIXELS = 2**19  # of the photo, that the stages at full detail see at once:
 TILE_COLUMNS = 1024
 STRIP_LOGITS = 2**21  # values of the output that exist at once; more would not stay in a processor's cache
 FINE_STRIDE = 8  # stages up to this stride see tiles, coarser ones are small enough for whole photos
-PACKED_FOR = (12, 15)  # rows and columns of the coarsest features of a 360x480 photo
-PACKED_WEIGHTS = 2**20  # from this size on a weight costs more to lay out anew for every photo than to multiply
+PACKED_FOR = (360, 480)  # pixels of the photo for which weights are laid out; others of a few times this do as well
 
 
 def choose_precision(precision: str, device: str | torch.device = "cpu") -> str:
@@ -81,18 +81,16 @@ class PlainEngine(nn.Module):
         begin = time.perf_counter()
         *_, (_, scores) = self.score_maps(torch.from_numpy(pixels).to(self.device))
         height, width = pixels.shape[:2]
-        mask, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
-        rows = max(32, STRIP_LOGITS // (width * scores.shape[1]))
-        for top in range(0, height, rows):
-            found = top_class(self.enlarge(scores, min(rows, height - top), width, top))
-            mask[top : top + rows], confidence[top : top + rows] = (part[0].cpu().numpy() for part in found)
+        mask, confidence = winners(lambda top, rows: self.enlarge(scores, rows, width, top), (height, width), scores)
         return mask, confidence, 1000 * (time.perf_counter() - begin)
 
 
 class Engine(PlainEngine):
     """`model` made ready for photos at one precision ('fp32' or 'bf16'); a copy, on the model's device.
 
-    `pack` lays large weights out for this processor, for good: such an engine cannot move to another device.
+    Raises ValueError for weights that are not finite: a ReLU could hide them, as oneDNN's takes NaN for zero.
+
+    `pack` lays the weights out for this processor, for good: such an engine cannot move to another device.
     """
 
     def __init__(self, model: FCN, precision: str, *, pack: bool = True):
@@ -106,13 +104,18 @@ class Engine(PlainEngine):
         offset = 255 * network.mean.flatten()
         self.register_buffer("offset", offset.round() if precision == "bf16" else offset)
         fold_scaling(network, self.offset)
+        if not all(tensor.isfinite().all() for tensor in network.state_dict().values()):
+            raise ValueError("the model has weights that are not finite; the checkpoint is unusable")
         if model.config.padding == "paper":  # `prepare` adds the rest, so that tiles can have it at the border only
             first_convolution(network).padding = (1, 1)
         for part in filter(None, (network.encoder, network.head)):
             part.to(dtype=self.dtype)
         self.network = network.to(memory_format=torch.channels_last)
         if pack and self.offset.device.type == "cpu" and torch.backends.mkldnn.is_available():
-            pack_convolutions(self.network)
+            photo = torch.zeros(*PACKED_FOR, 3, dtype=torch.uint8)
+            sizes = input_sizes(self.network, lambda: self.score_maps(photo))
+            for part in filter(None, (network.encoder, network.head)):
+                pack_convolutions(part, sizes)
 
     @property
     def device(self) -> torch.device:
@@ -186,6 +189,20 @@ class Tile:
     part: slice
 
 
+def winners(strip: Callable, size: tuple[int, int], scores: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """`top_class` of a whole photo of `size`, as arrays: mask (H, W) uint8 and confidence (H, W) float32.
+
+    `strip(top, rows)` makes logits (1, C, rows, W) of scores (1, C, h, w); only `STRIP_LOGITS` values exist at once.
+    """
+    height, width = size
+    mask, confidence = np.empty(size, np.uint8), np.empty(size, np.float32)
+    rows = max(32, STRIP_LOGITS // (width * scores.shape[1]))
+    for top in range(0, height, rows):
+        found = top_class(strip(top, min(rows, height - top)))
+        mask[top : top + rows], confidence[top : top + rows] = (part[0].cpu().numpy() for part in found)
+    return mask, confidence
+
+
 def top_class(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Winning class (N, H, W) uint8, the first of equals, and its softmax probability, from logits (N, C, H, W).
 
@@ -241,31 +258,53 @@ def fold_scaling(network: FCN, offset: torch.Tensor) -> None:
 
 
 class PackedConvolution(nn.Module):
-    """A convolution whose weight oneDNN has laid out once; `nn.Conv2d` does it anew for every input."""
+    """A convolution whose weight oneDNN has laid out once, with the ReLU that follows it if `relu`.
 
-    def __init__(self, layer: nn.Conv2d):
+    `nn.Conv2d` lays it out anew for every photo, and `nn.ReLU` reads and writes all features once more: together up to
+    half of a thin layer's time. `size` is the shape of the features that the layout is made for.
+    """
+
+    def __init__(self, layer: nn.Conv2d, size: tuple[int, ...], *, relu: bool):
         super().__init__()
         self.arguments = (layer.padding, layer.stride, layer.dilation, layer.groups)
+        self.after = "relu" if relu else "none"
         # What torch's own compiler emits for a frozen convolution; the module of `torch.utils.mkldnn` unpacks again.
-        # The layout suits maps from this size to many times it; laid out for no size, 1x1 kernels are very slow.
-        size = [1, layer.in_channels, *PACKED_FOR]
         weight = layer.weight.detach().to_mkldnn()
-        weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *self.arguments, size)
+        weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight, *self.arguments, list(size))
         self.register_buffer("weight", weight, persistent=False)
         self.register_buffer("bias", layer.bias.detach(), persistent=False)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         operator = torch.ops.mkldnn._convolution_pointwise
-        return operator(features, self.weight, self.bias, *self.arguments, "none", [], "")
+        return operator(features, self.weight, self.bias, *self.arguments, self.after, [], "")
 
 
-def pack_convolutions(module: nn.Module) -> None:
-    """Replace the convolutions with large weights by packed ones."""
-    for name, child in list(module.named_children()):
-        if isinstance(child, nn.Conv2d) and child.weight.numel() >= PACKED_WEIGHTS and child.bias is not None:
-            setattr(module, name, PackedConvolution(child))
-        else:
-            pack_convolutions(child)
+def pack_convolutions(module: nn.Module, sizes: dict[nn.Conv2d, tuple[int, ...]]) -> None:
+    """Replace the convolutions that `sizes` knows the input of by packed ones, ReLUs that follow one included."""
+    children = list(module.named_children())
+    for index, (name, child) in enumerate(children):
+        if not isinstance(child, nn.Conv2d):
+            pack_convolutions(child, sizes)
+        elif child in sizes:
+            following = children[index + 1 :] if isinstance(module, nn.Sequential) else []
+            following = [(other, part) for other, part in following if not isinstance(part, nn.Identity)]
+            relu = following and isinstance(following[0][1], nn.ReLU)
+            setattr(module, name, PackedConvolution(child, sizes[child], relu=bool(relu)))
+            if relu:
+                setattr(module, following[0][0], nn.Identity())
+
+
+def input_sizes(module: nn.Module, run: Callable[[], object]) -> dict[nn.Conv2d, tuple[int, ...]]:
+    """Shape of the input of every convolution of `module` with a bias that `run()` reaches."""
+    sizes = {}
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d) and layer.bias is not None]
+    hooks = [layer.register_forward_hook(lambda at, given, _: sizes.update({at: given[0].shape})) for layer in layers]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sizes
 
 
 ENGINES: WeakKeyDictionary[FCN, tuple[tuple, Engine]] = WeakKeyDictionary()

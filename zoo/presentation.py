@@ -38,13 +38,6 @@ def data_url(content: bytes, kind: str = "png") -> str:
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def photo_url(image: Image.Image) -> str:
-    """A photo for display; JPEG, as only masks have to be exact."""
-    with io.BytesIO() as buffer:
-        image.save(buffer, "JPEG", quality=92, subsampling=0)
-        return data_url(buffer.getvalue(), "jpeg")
-
-
 def viewer_value(comparison: Comparison, scores: dict[str, dict], language: str) -> dict:
     """The value of the viewer; `scores` gives 'miou' and 'miou_interval' by weights sha256, if known."""
     waiting = [info for info in comparison.infos if name_of(info) not in comparison.results | comparison.errors]
@@ -65,8 +58,9 @@ def columns(infos: list[CheckpointInfo]) -> int | None:
 def scene_value(comparison: Comparison, language: str) -> dict:
     """What every viewer of a comparison shows besides its panels: photo, ground truth if known, strings."""
     image, truth = comparison.decoded.image, comparison.truth
+    photo = {"src": data_url(comparison.decoded.jpeg, "jpeg"), "width": image.width, "height": image.height}
     return {
-        "photo": {"src": photo_url(image), "width": image.width, "height": image.height, "name": comparison.name},
+        "photo": photo | {"name": comparison.name},
         "truth": truth
         and {"mask": data_url(encode_mask(truth.mask, truth.labels)), "labels": labels_value(truth.labels)},
         "panels": [],

@@ -11,6 +11,7 @@ import io
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,11 @@ class Decoded:
     image: Image.Image
     notes: tuple[str, ...]
     original_size: tuple[int, int]
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """The image as JPEG for display: only masks have to be exact."""
+        return jpeg_bytes(self.image)
 
 
 @dataclass(frozen=True)
@@ -195,6 +201,13 @@ def confidence_levels(confidence: np.ndarray) -> np.ndarray:
 def encode_confidence(levels: np.ndarray) -> bytes:
     """`confidence_levels` as grey PNG."""
     return png_bytes(Image.fromarray(levels))
+
+
+def jpeg_bytes(image: Image.Image) -> bytes:
+    """The image as JPEG file content, with colours at full detail."""
+    with io.BytesIO() as buffer:
+        image.save(buffer, "JPEG", quality=92, subsampling=0)
+        return buffer.getvalue()
 
 
 def png_bytes(image: Image.Image) -> bytes:

@@ -41,20 +41,23 @@ def stages(model: FCN | PlainEngine, image: Image.Image, *, precision: str = "au
     """
     import torch
 
-    from zoo.inference import engine_of
+    from zoo.inference import engine_of, winners
 
     engine = engine_of(model, precision)
     device = engine.device
     pixels = torch.from_numpy(np.array(image.convert("RGB"))).to(device)
-    height, width = pixels.shape[:2]
+    size = pixels.shape[:2]
     maps, found = engine.score_maps(pixels), []
     for name, scores in maps:
         if name == "output":  # not an FCN: nothing is known of its inside
             break
         stride = int(name.split()[1])
-        rows, columns = (_cells(engine.config, size, stride, device) for size in (height, width))
-        found.append(_stage(name, stride, scores[0][:, rows][:, :, columns]))
-    return [*found, _stage("output", 1, engine.enlarge(scores, height, width)[0])]
+        rows, columns = (_cells(engine.config, side, stride, device) for side in size)
+        wide = scores[..., columns]
+        blocks = winners(lambda top, count, rows=rows, wide=wide: wide[..., rows[top : top + count], :], size, scores)
+        found.append(Stage(name, stride, *blocks))
+    whole = winners(lambda top, count: engine.enlarge(scores, count, size[1], top), size, scores)
+    return [*found, Stage("output", 1, *whole)]
 
 
 def _cells(config: FCNConfig, size: int, stride: int, device: torch.device) -> torch.Tensor:
@@ -66,8 +69,3 @@ def _cells(config: FCNConfig, size: int, stride: int, device: torch.device) -> t
     paper = config.padding == "paper"
     offset = PAPER_OUTPUT_OFFSET[stride] - stride // 2 if paper else config.phase
     return (torch.arange(size, device=device) + offset) // stride
-
-
-def _stage(name: str, stride: int, scores: torch.Tensor) -> Stage:
-    confidence, mask = scores.float().softmax(0).max(0)
-    return Stage(name, stride, mask.cpu().numpy().astype(np.uint8), confidence.cpu().numpy())
