@@ -3,10 +3,15 @@
 import json
 import math
 
+import httpx
+import pytest
+
 from evaluation.benchmark.__main__ import NEED_DATA, SECTIONS, main
+from evaluation.benchmark.hub import answering, refusing, silent
 from evaluation.benchmark.measure import in_turns
 
-SERVED = ("start", "memory", "visitors")  # each starts the page in a process of its own, which takes too long here
+# Each starts the page in a process of its own, which takes too long here.
+SERVED = ("start", "memory", "hub", "visitors")
 
 
 def test_quick_benchmark_prints_and_writes_every_figure(camvid, tmp_path, capsys):
@@ -32,3 +37,12 @@ def test_turns_alternate_and_the_warm_up_does_not_count():
     calls = []
     seconds = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3, warm_up=2)
     assert calls == ["a", "b"] * 5 and set(seconds) == {"a", "b"}
+
+
+def test_hubs_that_answer_refuse_and_say_nothing():
+    with answering() as port:
+        assert httpx.get(f"http://127.0.0.1:{port}/api/models").json() == []
+    with silent() as port, pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"http://127.0.0.1:{port}/api/models", timeout=0.2)
+    with refusing() as port, pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/api/models")

@@ -11,6 +11,7 @@ import torch
 
 import evaluation.benchmark
 from evaluation.benchmark.counting import bootstrap_seconds, evaluation_rate
+from evaluation.benchmark.hub import hub
 from evaluation.benchmark.measure import Row, Settings
 from evaluation.benchmark.peers import matrix_rate, peers
 from evaluation.benchmark.requests import area, whole_requests
@@ -30,6 +31,7 @@ SECTIONS = {
     "area": area,
     "start": start,
     "memory": memory,
+    "hub": hub,
     "visitors": visitors,
 }
 NEED_DATA = {"evaluation": evaluation_rate, "bootstrap": bootstrap_seconds}

@@ -37,14 +37,18 @@ REQUESTS = 500
 
 
 @contextmanager
-def serving(*command: str) -> Iterator[tuple[subprocess.Popen, str]]:
-    """A process that serves a page on the loopback, and its address; both end with the block."""
+def serving(*command: str, environment: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen, str]]:
+    """A process that serves a page on the loopback, and its address; both end with the block.
+
+    Of the page's settings it knows only those in `environment`.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
-    environment |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
+    settings |= environment or {}
+    settings |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=settings, stdout=subprocess.DEVNULL)
     try:
         yield process, f"http://127.0.0.1:{port}/"
     finally:
