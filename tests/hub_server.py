@@ -96,7 +96,7 @@ class HubServer(ThreadingHTTPServer):
         return repository
 
     def fault(self, pattern: str, kind: str, times: int = 1000) -> None:
-        """Spoil the next `times` requests that match: status, hang, cut, corrupt, loop, drip, or a URL."""
+        """Spoil the next `times` requests that match: status, hang, cut, corrupt, loop, drip, slow, or a URL."""
         self.faults.append(Fault(pattern, kind, times))
 
     def handle_error(self, request, client_address):
@@ -294,7 +294,15 @@ class Handler(BaseHTTPRequestHandler):
             headers |= {"X_Xet_Hash": self.server.xet_hashes()[digest], "X_Xet_Refresh_Route": refresh}
         if self.kind == "corrupt":
             data = bytes([data[0] ^ 1]) + data[1:-1] + bytes([data[-1] ^ 1])
-        if self.kind in ("cut", "drip"):
+        if self.kind == "slow":  # whole in three seconds
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            step = -(-len(data) // 20)
+            for start in range(0, len(data), step):
+                self.wfile.write(data[start : start + step])
+                self.server.closing.wait(0.15)
+        elif self.kind in ("cut", "drip"):
             self.send_response(200)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

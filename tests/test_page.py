@@ -5,6 +5,7 @@ FCN_SCREENSHOTS=FOLDER writes pictures of the main states.
 
 import io
 import os
+import re
 import zipfile
 from pathlib import Path
 
@@ -166,7 +167,11 @@ def test_checkpoints_of_the_hub_come_later_and_added_ones_are_the_visitors_own(v
         settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", **named)
         with serve(make_page(tmp_path / "bundled", settings)) as address:
             tab = visit(address=address, query=f"checkpoints={LADDER[0]}", count=1)
-            expect(tab.locator("#picker input[value='ana/net']")).to_be_visible()
+            hub.fault("ana/net.*model.safetensors", "slow", times=1)
+            tab.locator("#picker input[value='ana/net']").check()
+            tab.locator("#go").click()
+            expect(tab.locator("#viewer")).to_contain_text(re.compile(r"Running: \d+ of \d+ kB"))
+            wait_for_masks(tab, 2)
             tab.get_by_role("button", name="Checkpoints on the Hugging Face Hub").click()
             expect(tab.locator("#hub-note")).to_contain_text("Checkpoints on the Hub: listed")
             tab.locator("#hub-name input, #hub-name textarea").fill("bo/gone")
@@ -177,7 +182,7 @@ def test_checkpoints_of_the_hub_come_later_and_added_ones_are_the_visitors_own(v
             expect(tab.locator("#picker input[value='bo/net']")).to_be_checked()
             picture(tab, "hub")
             tab.locator("#go").click()
-            wait_for_masks(tab, 2)
+            wait_for_masks(tab, 3)
             expect(tab.locator("#viewer")).to_contain_text("bo/net@")
             other = visit(address=address, query=f"checkpoints={LADDER[0]},bo/net", count=1)
             expect(other.locator("#picker input[value='ana/net']")).to_be_visible()
