@@ -1,6 +1,7 @@
 """`python -m evaluation.seeds`: mIoU of every recipe that was trained with several seeds, mean and spread.
 
-The results of other seeds than the released one lie beside their checkpoints in `training/seeds/`.
+`training/seeds/SEED/` holds the checkpoints that differ from a released one by their seed, and beside them their
+results.
 """
 
 import argparse
@@ -8,13 +9,14 @@ import sys
 from pathlib import Path
 
 from evaluation.leaderboard import results_path
-from evaluation.results import verify
-from zoo.card import find_results
+from evaluation.results import read_document, verify
+from zoo.card import find_results, find_seeds
+from zoo.checkpoint import CheckpointError, read_info
 from zoo.seeds import spread
 
 
 def seeds_path() -> Path:
-    """The folder of the checkpoints that differ from a released one by their seed, and of their results."""
+    """The folder with a folder for each further seed."""
     return Path(__file__).parent.parent / "training" / "seeds"
 
 
@@ -22,17 +24,32 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0, or 1 with what is wrong with a result."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.seeds", description=__doc__, allow_abbrev=False)
     parser.add_argument("--results", type=Path, default=results_path(), help="results of released checkpoints")
-    parser.add_argument("--seeds", type=Path, default=seeds_path(), help="results of the same recipes, other seeds")
+    parser.add_argument("--seeds", type=Path, default=seeds_path(), help="folder of the other seeds' folders")
     options = parser.parse_args(arguments)
-    problems = [line for path in sorted(options.seeds.glob("*.json")) for line in verify(path)]
-    others = [] if problems else find_results(options.seeds)
+    problems = [line for path in sorted(options.seeds.glob("*/*.json")) for line in check(path)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        return 1
+    others = find_seeds(options.seeds)
     for document in find_results(options.results):
         if found := spread(document, others):
             dataset = document["dataset"]
             print(f"{document['checkpoint']['name']} on {dataset['title']} {dataset['split']}: {found}")
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return int(bool(problems))
+    return 0
+
+
+def check(path: Path) -> list[str]:
+    """What is wrong with a seed's result: figures recomputed, weights compared with those beside it."""
+    problems = verify(path)
+    if problems:
+        return problems
+    checkpoint = read_document(path)["checkpoint"]
+    try:
+        sha256 = read_info(path.parent / checkpoint["name"]).sha256
+    except (CheckpointError, OSError) as error:
+        return [str(error)]
+    return [] if sha256 == checkpoint["sha256"] else [f"{path}: measured other weights than those beside it"]
 
 
 if __name__ == "__main__":

@@ -15,8 +15,10 @@ import torch
 import torchvision
 from hub_client import hasty
 from hub_server import silent_port
-from page_server import write_checkpoints
+from page_reading import PATIENCE, serious_findings
+from page_server import GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
+from playwright.sync_api import expect
 
 from evaluation.__main__ import main as evaluate
 from evaluation.leaderboard import check_submission, payload
@@ -34,6 +36,8 @@ from zoo.offer import Offer
 from zoo.presentation import inside_choices, viewer_value
 from zoo.segment import decode_image, segment
 
+pytestmark = GRADIO_WARNINGS
+expect.set_options(timeout=PATIENCE)
 NAME = "torchvision:lraspp_mobilenet_v3_large"
 
 
@@ -188,6 +192,22 @@ def test_a_picked_one_gets_a_panel_and_a_failed_one_its_reason_in_the_visitors_l
     assert done["status"] == "done" and len(done["labels"]["classes"]) == 21
     assert failed["status"] == "failed" and "fcn_resnet50" in failed["message"]
     assert inside_choices(work) == []
+
+
+def test_the_page_downloads_one_and_says_why_another_did_not_come(visit, published, settings, tmp_path):
+    write_checkpoints(tmp_path / "bundled")
+    with serve(make_page(tmp_path / "bundled", settings)) as address:
+        tab = visit(address=address, query=f"checkpoints={LADDER[0]}", count=1)
+        tab.locator("#picker .picker-baselines summary").click()
+        for name in (NAME, "torchvision:fcn_resnet50"):
+            tab.locator(f"#picker input[value='{name}']").check()
+        tab.locator("#go").click()
+        cards = tab.locator("#viewer .card")
+        expect(cards.filter(has_text="LR-ASPP")).to_have_attribute("data-status", "done")
+        failed = cards.filter(has_text="torchvision:fcn_resnet50: no such file")
+        expect(failed).to_have_attribute("data-status", "failed")
+        expect(cards.filter(has_text="FCN-32s")).to_have_attribute("data-status", "done")
+        assert serious_findings(tab) == []
 
 
 def test_segment_labels_with_voc(published):

@@ -7,8 +7,8 @@ import pytest
 
 from evaluation.leaderboard import results_path
 from evaluation.seeds import main
-from zoo.card import card
-from zoo.catalog import catalog
+from zoo.card import card, find_seeds
+from zoo.catalog import bundled_folder, catalog
 from zoo.seeds import spread
 
 NAME = "fcn8s-vgg16bn-w25-ce-camvid"
@@ -38,30 +38,40 @@ def test_other_recipes_do_not_count(change):
 
 @pytest.fixture
 def folder(tmp_path):
-    """The released result once more, as if it were another seed's."""
+    """The released checkpoint and its result once more, as if they were another seed's."""
+    seed = tmp_path / "7"
+    shutil.copytree(bundled_folder() / NAME, seed / NAME)
+    shutil.copy(results_path() / f"{STEM}.npz", seed)
     document = json.loads((results_path() / f"{STEM}.json").read_text(encoding="utf-8"))
-    document["checkpoint"] |= {"name": f"{NAME}-seed7", "training": document["checkpoint"]["training"] | {"seed": 7}}
-    document["counts"] = document["counts"] | {"file": f"{NAME}-seed7__camvid__val.npz"}
-    shutil.copy(results_path() / f"{STEM}.npz", tmp_path / f"{NAME}-seed7__camvid__val.npz")
-    (tmp_path / f"{NAME}-seed7__camvid__val.json").write_text(json.dumps(document), encoding="utf-8")
+    document["checkpoint"]["training"]["seed"] = 7
+    (seed / f"{STEM}.json").write_text(json.dumps(document), encoding="utf-8")
     return tmp_path
 
 
-def test_command_prints_the_spread_and_verifies_the_results(folder, capsys):
-    miou = json.loads((results_path() / f"{STEM}.json").read_text(encoding="utf-8"))["scores"]["miou"]
+def test_command_prints_the_spread(folder, capsys):
+    value = f"{100 * json.loads((results_path() / f'{STEM}.json').read_text(encoding='utf-8'))['scores']['miou']:.1f}"
     assert main(["--seeds", str(folder)]) == 0
-    value = f"{100 * miou:.1f}"
     expected = f"{NAME} on CamVid val: seeds 0, 7: {value}, {value} %; mean {value}, standard deviation 0.0\n"
     assert capsys.readouterr().out == expected
-    path = folder / f"{NAME}-seed7__camvid__val.json"
-    path.write_text(path.read_text(encoding="utf-8").replace(f'"miou": {miou}', '"miou": 0.9'), encoding="utf-8")
-    assert main(["--seeds", str(folder)]) == 1
-    assert "scores.miou" in capsys.readouterr().err
+
+
+def test_command_refuses_what_was_not_measured_of_these_weights(folder, capsys):
+    path = folder / "7" / f"{STEM}.json"
+    good = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(good | {"scores": good["scores"] | {"miou": 0.9}}), encoding="utf-8")
+    assert main(["--seeds", str(folder)]) == 1 and "scores.miou" in capsys.readouterr().err
+    path.write_text(json.dumps(good | {"checkpoint": good["checkpoint"] | {"sha256": "0" * 64}}), encoding="utf-8")
+    assert main(["--seeds", str(folder)]) == 1 and "other weights" in capsys.readouterr().err
+    shutil.rmtree(folder / "7" / NAME)
+    assert main(["--seeds", str(folder)]) == 1 and "config.json" in capsys.readouterr().err
 
 
 def test_card_shows_the_spread_of_its_own_recipe(folder):
     (info,) = (info for info in catalog() if info.name == NAME)
     document = json.loads((results_path() / f"{STEM}.json").read_text(encoding="utf-8"))
-    other = json.loads((folder / f"{NAME}-seed7__camvid__val.json").read_text(encoding="utf-8"))
-    assert "mIoU of the same recipe with seeds 0, 7: " in card(info, [document], seeds=[other])
+    assert "mIoU of the same recipe with seeds 0, 7: " in card(info, [document], seeds=find_seeds(folder))
     assert "same recipe" not in card(info, [document])
+
+
+def test_the_seeds_that_are_kept_here_are_sound(capsys):
+    assert main([]) == 0 and f"{NAME} on CamVid val: seeds 0, 1" in capsys.readouterr().out

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from zoo.baselines import baseline_info, is_baseline
-from zoo.card import draw_picture, find_results, write_card
+from zoo.card import draw_picture, find_results, find_seeds, write_card
 from zoo.catalog import Catalog, find, name_of, select
 from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
 from zoo.config import VARIANTS
@@ -154,7 +154,7 @@ def run_card(options) -> None:
         if options.picture:
             print(draw_picture(folder, load_folder(folder), options.picture))
         info = read_info(folder)
-        results, seeds = find_results(options.results, info), find_results(options.seeds)
+        results, seeds = find_results(options.results, info), find_seeds(options.seeds)
         for path in write_card(folder, info, results, repository=options.repository, seeds=seeds):
             print(path)
 
@@ -179,7 +179,7 @@ def run_push(options) -> None:
     if not (folder / "README.md").is_file():
         info = read_info(folder)
         results = find_results(RESULTS, info) if Path(RESULTS).is_dir() else []
-        write_card(folder, info, results, repository=options.repository, seeds=find_results(SEEDS))
+        write_card(folder, info, results, repository=options.repository, seeds=find_seeds(SEEDS))
     done = push(
         folder,
         options.repository,

@@ -212,6 +212,11 @@ def find_results(folder: str | Path, info: CheckpointInfo | None = None) -> list
     return documents
 
 
+def find_seeds(folder: str | Path) -> list[dict]:
+    """The result documents in the folders of `folder`, each of which holds one seed's."""
+    return [document for seed in sorted(Path(folder).glob("*/")) for document in find_results(seed)]
+
+
 def _value(info: CheckpointInfo, document: dict, name: str):
     sha256 = document.get("checkpoint", {}).get("sha256")
     if sha256 != info.sha256:

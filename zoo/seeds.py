@@ -45,6 +45,7 @@ def spread(document: dict, others: list[dict]) -> Spread | None:
 
 def _recipe(document: dict) -> tuple:
     checkpoint, dataset = document["checkpoint"], document["dataset"]
-    training = {name: value for name, value in checkpoint.get("training", {}).items() if name != "seed"}
+    training = {"processes": 1} | checkpoint.get("training", {})  # older records leave out the one process
+    training.pop("seed", None)
     architecture = [checkpoint.get(name) for name in ("variant", "backbone", "loss")]
     return architecture, training, [dataset.get(name) for name in ("name", "split", "image_list_sha256")]
