@@ -54,8 +54,8 @@ class Memory:
     """How much work is kept: bytes of models, of results, and of ladders of rungs."""
 
     model_bytes: int = 1_500_000_000
-    result_bytes: int = 128_000_000
-    ladder_bytes: int = 64_000_000
+    result_bytes: int = 32_000_000
+    ladder_bytes: int = 32_000_000
 
 
 class Once:

@@ -21,6 +21,7 @@ from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.evaluate import PRECISIONS, EvaluationError
 from evaluation.provenance import environment
 from evaluation.sources import open_source
+from zoo.allocator import SERVING, keep_freed_memory
 from zoo.catalog import load
 from zoo.checkpoint import CheckpointError
 
@@ -41,6 +42,7 @@ DEFAULT_CHECKPOINT = "fcn8s-vgg16bn-w25-ce-camvid"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 with a message on standard error."""
     options = _parser().parse_args(arguments)
+    keep_freed_memory(SERVING)  # as the page does
     sections = SECTIONS | (NEED_DATA if options.data else {})
     chosen = options.sections or list(sections)
     if missing := [name for name in chosen if name not in sections]:
