@@ -1,5 +1,7 @@
 """The network against independent answers: torch's interpolation, the published crop arithmetic, torchvision's VGG."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -67,6 +69,21 @@ def test_published_upsampling_is_bilinear_inside(learned):
     expected = F.interpolate(scores, scale_factor=4, mode="bilinear", align_corners=False)
     assert upsampled.shape == (1, 2, 28, 32)
     torch.testing.assert_close(upsampled[..., 6:-6, 6:-6], expected[..., 4:-4, 4:-4])
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler needs a C++ compiler")
+def test_learned_upsampling_is_compiled_with_its_gradient(monkeypatch, tmp_path):
+    """torch 2.14 says of the gradient of F.pad's replicated edges that it has strides which it has not."""
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    score = torch.nn.Conv2d(4, 3, 1).to(memory_format=torch.channels_last)
+    network = torch.nn.Sequential(score, Upsampling(3, 2, learned=True, padded=True))
+    features = torch.rand(2, 4, 5, 5).to(memory_format=torch.channels_last)
+    gradients = []
+    for function in (network, torch.compile(network)):
+        network.zero_grad()
+        function(features).square().sum().backward()
+        gradients.append(score.weight.grad)
+    torch.testing.assert_close(*gradients)
 
 
 def test_fusion_is_the_papers():
