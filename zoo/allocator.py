@@ -8,10 +8,11 @@ import ctypes
 import sys
 
 # Parameters of mallopt(3), from glibc's malloc.h.
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX = -1, -2, -3, -4
-# A process that trains and nothing else keeps the peak of a step; one that serves a page keeps what a photo needs.
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, ARENA_MAX = -1, -2, -3, -4, -8
+# A process that trains and nothing else keeps the peak of a step; one that serves a page keeps what a photo needs,
+# and does so once for all threads that answer visitors, not once for each.
 TRAINING = {MMAP_MAX: 0, TRIM_THRESHOLD: 2**31 - 1, TOP_PAD: 2**28}
-SERVING = {MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**28}
+SERVING = {MMAP_THRESHOLD: 2**25, TRIM_THRESHOLD: 2**28, ARENA_MAX: 1}
 
 
 def keep_freed_memory(settings: dict[int, int]) -> bool:
