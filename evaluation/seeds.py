@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         if found := spread(document, others):
             dataset = document["dataset"]
             print(f"{document['checkpoint']['name']} on {dataset['title']} {dataset['split']}: {found}")
+            print(f"  IoU of the classes that depend most on the seed: {found.least_certain()}")
     return 0
 
 

@@ -5,14 +5,19 @@ architecture and in everything that is recorded of the training but the seed, an
 """
 
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Spread:
-    """mIoU in [0, 1] of a recipe's checkpoints by seed, at least two, in the order of the seeds."""
+    """mIoU in [0, 1] of a recipe's checkpoints by seed, at least two, in the order of the seeds.
+
+    class_iou: IoU in [0, 1] of each class that was measured with every seed, in the same order.
+    """
 
     mious: dict[int, float]
+    class_iou: dict[str, list[float]]
 
     @property
     def mean(self) -> float:
@@ -25,9 +30,14 @@ class Spread:
         return statistics.stdev(self.mious.values())
 
     def __str__(self) -> str:
-        values = ", ".join(f"{100 * value:.1f}" for value in self.mious.values())
         seeds = ", ".join(map(str, self.mious))
-        return f"seeds {seeds}: {values} %; mean {100 * self.mean:.1f}, standard deviation {100 * self.deviation:.1f}"
+        deviation = f"mean {100 * self.mean:.1f}, standard deviation {100 * self.deviation:.1f}"
+        return f"seeds {seeds}: {_percents(self.mious.values())} %; {deviation}"
+
+    def least_certain(self, count: int = 3) -> str:
+        """The classes whose IoU depends most on the seed, with their IoU by seed."""
+        found = sorted(self.class_iou, key=lambda name: statistics.stdev(self.class_iou[name]), reverse=True)
+        return "; ".join(f"{name} {_percents(self.class_iou[name])} %" for name in found[:count])
 
 
 def spread(document: dict, others: list[dict]) -> Spread | None:
@@ -38,9 +48,20 @@ def spread(document: dict, others: list[dict]) -> Spread | None:
     found = {}
     for other in (document, *others):
         if _recipe(other) == _recipe(document):
-            found.setdefault(other["checkpoint"].get("training", {}).get("seed"), other["scores"]["miou"])
+            found.setdefault(other["checkpoint"].get("training", {}).get("seed"), other["scores"])
     known = {seed: found[seed] for seed in sorted(seed for seed in found if isinstance(seed, int))}
-    return Spread(known) if len(known) > 1 else None
+    if len(known) < 2:
+        return None
+    classes = {
+        name: [scores.get("class_iou", {}).get(name) for scores in known.values()]
+        for name in document["scores"].get("class_iou", {})
+    }
+    measured = {name: values for name, values in classes.items() if None not in values}
+    return Spread({seed: scores["miou"] for seed, scores in known.items()}, measured)
+
+
+def _percents(values: Iterable[float]) -> str:
+    return ", ".join(f"{100 * value:.1f}" for value in values)
 
 
 def _recipe(document: dict) -> tuple:
