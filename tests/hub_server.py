@@ -6,11 +6,9 @@ the answers to chosen paths go wrong. `requests` records what was asked.
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import re
-import socket
 import struct
 import threading
 import time
@@ -145,21 +143,6 @@ def _words(raw: bytes) -> str:
 
 def git_blob(data: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
-
-
-@contextlib.contextmanager
-def silent_port():
-    """An address where connections are accepted by the kernel and never answered."""
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-@contextlib.contextmanager
-def refusing_port():
-    """An address where nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{unused.getsockname()[1]}"
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -14,13 +14,13 @@ import pytest
 import torch
 import torchvision
 from hub_client import hasty
-from hub_server import silent_port
 from page_reading import PATIENCE, serious_findings
 from page_server import GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 from playwright.sync_api import expect
 
 from evaluation.__main__ import main as evaluate
+from evaluation.benchmark.ports import silent_port
 from evaluation.leaderboard import check_submission, payload
 from evaluation.results import read_document
 from evaluation.sources import ClassMismatchError, match_classes, open_source

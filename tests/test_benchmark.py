@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from evaluation.benchmark.__main__ import NEED_DATA, SECTIONS, main
-from evaluation.benchmark.hub import answering, refusing, silent
 from evaluation.benchmark.measure import in_turns
+from evaluation.benchmark.ports import answering_port, refusing_port, silent_port
 
 # Each starts the page in a process of its own, which takes too long here.
 SERVED = ("start", "memory", "hub", "visitors")
@@ -40,9 +40,9 @@ def test_turns_alternate_and_the_warm_up_does_not_count():
 
 
 def test_hubs_that_answer_refuse_and_say_nothing():
-    with answering() as port:
-        assert httpx.get(f"http://127.0.0.1:{port}/api/models").json() == []
-    with silent() as port, pytest.raises(httpx.ReadTimeout):
-        httpx.get(f"http://127.0.0.1:{port}/api/models", timeout=0.2)
-    with refusing() as port, pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/api/models")
+    with answering_port() as endpoint:
+        assert httpx.get(f"{endpoint}/api/models").json() == []
+    with silent_port() as endpoint, pytest.raises(httpx.ReadTimeout):
+        httpx.get(f"{endpoint}/api/models", timeout=0.2)
+    with refusing_port() as endpoint, pytest.raises(httpx.ConnectError):
+        httpx.get(f"{endpoint}/api/models")

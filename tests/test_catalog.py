@@ -9,8 +9,8 @@ from importlib import import_module
 import pytest
 import torch
 from hub_client import save_checkpoint
-from hub_server import silent_port
 
+from evaluation.benchmark.ports import silent_port
 from zoo.catalog import Catalog, catalog, find, load, name_of, scan, select
 from zoo.checkpoint import CheckpointError, load_folder
 from zoo.hub import HubError

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 from hub_client import NAME, changed_config, client_environment, files_of, hasty
-from hub_server import TOKEN, HubServer, refusing_port, silent_port
+from hub_server import TOKEN, HubServer
 
+from evaluation.benchmark.ports import refusing_port, silent_port
 from zoo.checkpoint import load_folder
 from zoo.download import amount, load_repository, pull, remove_excess
 from zoo.hub import HubError, HubUnreachable

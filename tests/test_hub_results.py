@@ -10,11 +10,11 @@ from functools import partial
 import numpy as np
 import pytest
 from hub_client import changed_config, files_of, hasty, save_checkpoint
-from hub_server import refusing_port, silent_port
 from test_leaderboard import good_counts
 from test_results import change, write
 
 from evaluation import formats, hub_results, leaderboard
+from evaluation.benchmark.ports import refusing_port, silent_port
 from evaluation.hub_results import download_results, read_hub_results
 from evaluation.live import LiveBoard
 from evaluation.merging import Additions

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 from hub_client import client_environment, save_checkpoint
-from hub_server import TOKEN, HubServer, refusing_port, silent_port
+from hub_server import TOKEN, HubServer
 from huggingface_hub import constants, hf_hub_download
 
+from evaluation.benchmark.ports import refusing_port, silent_port
 from zoo.card import write_card
 from zoo.checkpoint import CheckpointError
 from zoo.download import pull
