@@ -30,7 +30,7 @@ from zoo import examples
 from zoo.additions import bring_in, keep_added, may_add
 from zoo.allocator import SERVING, keep_freed_memory
 from zoo.catalog import Catalog, name_of
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 from zoo.comparison import MAXIMUM_PANELS, Comparison, Truth, error_text
 from zoo.controls import code_value, strip_value
 from zoo.labels import LabelSet

@@ -21,7 +21,7 @@ from evaluation.provenance import command_line, dataset_facts, environment, prot
 from evaluation.results import read_document, write_result
 from evaluation.sources import Source, open_source
 from zoo.catalog import catalog
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 
 
 def option(default, text: str, **extra):

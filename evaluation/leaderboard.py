@@ -22,7 +22,7 @@ from evaluation.metrics import none_if_nan, scores
 from evaluation.results import Result, ResultError, published_name, read_result, verify
 from evaluation.table import published
 from zoo.catalog import Catalog, scan
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 from zoo.hub import parse_repository
 from zoo.publish import Push, Target, push_report, upload
 from zoo.settings import HubSettings

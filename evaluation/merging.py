@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from evaluation.hub_results import HubResult, figures_as_stated
 from evaluation.results import Result
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.listing import AuthorScore
 
 PROTOCOL = ("size", "void", "test_time_augmentation", "precision")  # what makes figures of equal weights differ

@@ -11,7 +11,8 @@ from pathlib import Path
 from evaluation.leaderboard import results_path
 from evaluation.results import read_document, verify
 from zoo.card import find_results, find_seeds
-from zoo.checkpoint import CheckpointError, read_info
+from zoo.checkpoint import read_info
+from zoo.checkpoint_info import CheckpointError
 from zoo.seeds import spread
 
 

@@ -27,7 +27,7 @@ from evaluation.sources import ClassMismatchError, match_classes, open_source
 from zoo import baselines
 from zoo.baselines import TORCHVISION, Baseline, baseline_info, baseline_infos, load_baseline, weights_path
 from zoo.catalog import Catalog, load
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 from zoo.comparison import Comparison, Segmenter, choose, presets
 from zoo.controls import picker_value
 from zoo.hub import HubError, HubUnreachable

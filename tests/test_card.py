@@ -10,7 +10,8 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 
 from zoo.card import card, draw_picture, eval_results, find_results, front_matter, write_card
-from zoo.checkpoint import CheckpointError, load_folder, read_info
+from zoo.checkpoint import load_folder, read_info
+from zoo.checkpoint_info import CheckpointError
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from hub_client import save_checkpoint
 
 from evaluation.benchmark.ports import silent_port
 from zoo.catalog import Catalog, catalog, find, load, name_of, scan, select
-from zoo.checkpoint import CheckpointError, load_folder
+from zoo.checkpoint import load_folder
+from zoo.checkpoint_info import CheckpointError
 from zoo.hub import HubError
 
 pytestmark = pytest.mark.usefixtures("hub_environment")

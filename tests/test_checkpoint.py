@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from zoo.checkpoint import CheckpointError, bundled_folder, file_sha256, load_folder, read_info, save
+from zoo.checkpoint import bundled_folder, file_sha256, load_folder, read_info, save
+from zoo.checkpoint_info import CheckpointError
 from zoo.fcn import FCN
 from zoo.labels import CAMVID, PASCAL_VOC
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zoo.checkpoint import CheckpointError, load_folder
+from zoo.checkpoint import load_folder
+from zoo.checkpoint_info import CheckpointError
 from zoo.convert import CONVOLUTIONS, convert
 from zoo.labels import CAMVID, PASCAL_VOC
 

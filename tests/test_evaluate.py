@@ -24,7 +24,8 @@ from evaluation.provenance import command_line
 from evaluation.report import overlay
 from evaluation.results import read_document, read_result
 from evaluation.sources import ClassMismatchError, match_classes, open_source
-from zoo.checkpoint import CheckpointError, save
+from zoo.checkpoint import save
+from zoo.checkpoint_info import CheckpointError
 from zoo.labels import CAMVID, PASCAL_VOC, LabelSet
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from huggingface_hub import constants, hf_hub_download
 
 from evaluation.benchmark.ports import refusing_port, silent_port
 from zoo.card import write_card
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 from zoo.download import pull
 from zoo.hub import HubError, HubUnreachable
 from zoo.publish import local_files, push

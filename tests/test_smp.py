@@ -12,7 +12,8 @@ from training import TrainingError, loop
 from training.recipe import Recipe, staged
 from zoo.card import write_card
 from zoo.catalog import Catalog
-from zoo.checkpoint import CheckpointError, build, load_folder, read_info, save
+from zoo.checkpoint import build, load_folder, read_info, save
+from zoo.checkpoint_info import CheckpointError
 from zoo.config import BaselineConfig
 from zoo.labels import CAMVID
 from zoo.settings import HubSettings

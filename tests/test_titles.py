@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.config import FCNConfig
 from zoo.labels import CAMVID
 from zoo.presentation import columns

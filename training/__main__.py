@@ -15,7 +15,8 @@ from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
 from zoo.allocator import TRAINING, keep_freed_memory
 from zoo.catalog import load
-from zoo.checkpoint import CONFIG_FILE, CheckpointError, load_folder
+from zoo.checkpoint import load_folder
+from zoo.checkpoint_info import CONFIG_FILE, CheckpointError
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

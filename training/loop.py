@@ -40,7 +40,8 @@ from training.state import (
     save_state,
 )
 from training.weights import initial_model, pretraining
-from zoo.checkpoint import CheckpointInfo, read_info, save
+from zoo.checkpoint import read_info, save
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.fcn import FCN
 
 STEPS_BETWEEN_CHECKS = 20  # reading a loss off a GPU waits for it, so only every so many steps

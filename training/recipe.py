@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from training.losses import REDUCTIONS, build_loss
-from zoo.checkpoint import checkpoint_name
+from zoo.checkpoint_info import checkpoint_name
 from zoo.config import BASELINES, VARIANTS, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
 

@@ -17,7 +17,7 @@ import torch
 
 from training import TrainingError
 from training.recipe import Recipe
-from zoo.checkpoint import CONFIG_FILE
+from zoo.checkpoint_info import CONFIG_FILE
 
 STATE_FILE = "state.pt"
 PREVIOUS_FILE = "state.previous.pt"

@@ -10,8 +10,8 @@ from types import ModuleType
 
 _HOME = {
     "Catalog": "zoo.catalog",
-    "CheckpointError": "zoo.checkpoint",
-    "CheckpointInfo": "zoo.checkpoint",
+    "CheckpointError": "zoo.checkpoint_info",
+    "CheckpointInfo": "zoo.checkpoint_info",
     "FCN": "zoo.fcn",
     "FCNConfig": "zoo.config",
     "HubError": "zoo.hub",

@@ -12,7 +12,8 @@ from pathlib import Path
 from zoo.baselines import baseline_info, is_baseline
 from zoo.card import draw_picture, find_results, find_seeds, write_card
 from zoo.catalog import Catalog, find, name_of, select
-from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
+from zoo.checkpoint import bundled_folder, load_folder, read_info
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.config import VARIANTS
 from zoo.convert import SOURCES, convert
 from zoo.deploy import deploy

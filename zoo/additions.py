@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from zoo.catalog import Catalog, name_of
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.comparison import version
 from zoo.download import Progress, load_repository
 from zoo.hub import HubError

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 from zoo.config import BaselineConfig
 
 MULTIPLE = 32

@@ -18,7 +18,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.checkpoint import CheckpointError, CheckpointInfo, file_sha256, weightless
+from zoo.checkpoint import file_sha256, weightless
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.config import BaselineConfig, FCNConfig
 from zoo.hub import HubError, Watch, stream, within
 from zoo.labels import PASCAL_VOC

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
-from zoo.checkpoint import CheckpointError, CheckpointInfo
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.seeds import spread
 from zoo.settings import TAG
 from zoo.titles import variant_title

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.baselines import baseline_infos, is_baseline, is_installed, load_baseline
-from zoo.checkpoint import CheckpointError, CheckpointInfo, bundled_folder, load_folder, read_info
+from zoo.checkpoint import bundled_folder, load_folder, read_info
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.download import Progress, load_repository, pull
 from zoo.hub import HubError, parse_repository
 from zoo.listing import AuthorScore, Listing, list_checkpoints, read_items

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.catalog import name_of
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.labels import LabelSet
 from zoo.page import Message
 from zoo.segment import (

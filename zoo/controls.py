@@ -3,7 +3,7 @@
 from PIL import Image
 
 from zoo.catalog import name_of
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.comparison import MAXIMUM_PANELS, group_by, presets
 from zoo.examples import examples
 from zoo.page import snippets, texts

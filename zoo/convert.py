@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from zoo.checkpoint import CheckpointError, CheckpointInfo, checkpoint_name, file_sha256, save
+from zoo.checkpoint import file_sha256, save
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo, checkpoint_name
 from zoo.fcn import FCN, FCNConfig, bilinear_kernel
 from zoo.labels import PASCAL_VOC, LabelSet
 

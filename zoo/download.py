@@ -24,11 +24,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from zoo.checkpoint import (
-    CONFIG_FILE,
     MAXIMUM_CONFIG_BYTES,
-    WEIGHTS_FILE,
-    CheckpointError,
-    CheckpointInfo,
     compare_shapes,
     expected_shapes,
     load_folder,
@@ -36,6 +32,7 @@ from zoo.checkpoint import (
     safetensors_shapes,
     weightless,
 )
+from zoo.checkpoint_info import CONFIG_FILE, WEIGHTS_FILE, CheckpointError, CheckpointInfo
 from zoo.hub import (
     HubError,
     HubUnreachable,

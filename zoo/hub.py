@@ -18,7 +18,7 @@ from huggingface_hub import constants, get_token
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import get_session, httpx
 
-from zoo.checkpoint import CheckpointError, CheckpointInfo
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.page import Message
 from zoo.settings import TAG, HubSettings
 

@@ -14,7 +14,8 @@ from urllib.parse import quote
 import yaml
 
 from zoo.card import MIOU_NOTE, RESULTS_FOLDER
-from zoo.checkpoint import CONFIG_FILE, MAXIMUM_CONFIG_BYTES, CheckpointError, CheckpointInfo, parse_config
+from zoo.checkpoint import MAXIMUM_CONFIG_BYTES
+from zoo.checkpoint_info import CONFIG_FILE, CheckpointError, CheckpointInfo, parse_config
 from zoo.hub import (
     HubError,
     HubUnreachable,

@@ -16,7 +16,7 @@ from PIL import Image
 from zoo import examples
 from zoo.additions import load_offered
 from zoo.catalog import Catalog, name_of
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.comparison import Comparison, Once, Segmenter, Truth, choose, presets
 from zoo.controls import picker_value
 from zoo.download import Progress

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from zoo.catalog import name_of
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.comparison import Comparison, Result, Rung
 from zoo.config import FCNConfig
 from zoo.download import amount

@@ -13,7 +13,8 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ge
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
-from zoo.checkpoint import CONFIG_FILE, GOLDEN_FILE, WEIGHTS_FILE, CheckpointError, file_sha256, load_folder
+from zoo.checkpoint import GOLDEN_FILE, file_sha256, load_folder
+from zoo.checkpoint_info import CONFIG_FILE, WEIGHTS_FILE, CheckpointError
 from zoo.hub import (
     HubError,
     HubNotFound,

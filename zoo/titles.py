@@ -6,7 +6,7 @@ look for. Losses are given as the literature abbreviates them, the same in every
 
 from dataclasses import dataclass
 
-from zoo.checkpoint import CheckpointInfo
+from zoo.checkpoint_info import CheckpointInfo
 from zoo.config import VARIANTS
 
 VARIANT_TITLES = {

@@ -9,7 +9,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from zoo.card import CARD_FILE, RESULTS_FOLDER, eval_results
-from zoo.checkpoint import GOLDEN_FILE, CheckpointError, CheckpointInfo, load_folder, read_info
+from zoo.checkpoint import GOLDEN_FILE, load_folder, read_info
+from zoo.checkpoint_info import CheckpointError, CheckpointInfo
 from zoo.fcn import FCN
 
 LOGITS_TOLERANCE = 1e-3  # of the largest logit; between processors and torch versions

@@ -23,7 +23,7 @@ from evaluation.provenance import environment
 from evaluation.sources import open_source
 from zoo.allocator import SERVING, keep_freed_memory
 from zoo.catalog import load
-from zoo.checkpoint import CheckpointError
+from zoo.checkpoint_info import CheckpointError
 
 SECTIONS = {
     "peers": peers,
