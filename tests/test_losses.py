@@ -42,6 +42,15 @@ def test_focal_by_hand():
     assert value.item() == pytest.approx(0.04 * -math.log(0.8), rel=1e-5)
 
 
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_focal_of_certain_pixels_has_a_finite_gradient(gamma):
+    """(1 - p)^gamma has an infinite slope at p = 1 where gamma is below 1; certain void pixels must not bring it in."""
+    logits = torch.tensor([100.0, 0.0]).view(1, 2, 1, 1).repeat(1, 1, 1, 2).requires_grad_()
+    value = focal(logits, torch.tensor([[[0, 255]]]), void=255, gamma=gamma)
+    value.backward()
+    assert value.item() == 0 and logits.grad.abs().max().item() == pytest.approx(0, abs=1e-6)
+
+
 def test_focal_weighs_each_pixel_not_the_mean():
     """(1 - p)^gamma applied to an averaged cross-entropy would give another number."""
     logits = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log().T.reshape(1, 2, 1, 2)

@@ -45,7 +45,8 @@ def focal(
     labelled = targets != void
     ids = torch.where(labelled, targets, 0).long()
     log_p = -F.cross_entropy(logits.float(), ids, reduction="none")
-    values = -log_p if gamma == 0 else -((1 - log_p.exp()).clamp(min=0) ** gamma) * log_p
+    # Above 0, because the power's gradient is infinite there for a gamma below 1.
+    values = -log_p if gamma == 0 else -((1 - log_p.exp()).clamp(min=torch.finfo(log_p.dtype).eps) ** gamma) * log_p
     weights = labelled.float() if class_weights is None else class_weights.float()[ids] * labelled
     value = total((values * weights).sum())
     return value if reduction == "sum" else value / total(weights.sum()).clamp(min=torch.finfo(torch.float32).tiny)
