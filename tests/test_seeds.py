@@ -37,6 +37,8 @@ def test_spread_is_that_of_a_sample():
 
 @pytest.mark.parametrize("change", [{"loss": "focal"}, {"variant": "fcn16s"}, {"training": {"epochs": 46}}])
 def test_other_recipes_do_not_count(change):
+    wider = result(1, 0.7) | {"cost": {"parameters": 2}}
+    assert spread(result(0, 0.6) | {"cost": {"parameters": 1}}, [wider]) is None
     assert spread(result(0, 0.6), [result(1, 0.7, **change)]) is None
     assert spread(result(0, 0.6), []) is None and spread(result(None, 0.6), [result(1, 0.7)]) is None
 

@@ -69,4 +69,5 @@ def _recipe(document: dict) -> tuple:
     training = {"processes": 1} | checkpoint.get("training", {})  # older records leave out the one process
     training.pop("seed", None)
     architecture = [checkpoint.get(name) for name in ("variant", "backbone", "loss")]
+    architecture += [document.get("cost", {}).get(name) for name in ("parameters", "gmacs")]  # tell widths and heads
     return architecture, training, [dataset.get(name) for name in ("name", "split", "image_list_sha256")]
