@@ -60,12 +60,12 @@ def environment(command: str) -> dict:
     }
 
 
-def git_commit() -> str | None:
-    """Commit of the repository that holds this code, with '+' when evaluation/ or zoo/ has changed Python files."""
+def git_commit(folders: tuple[str, ...] = ("evaluation", "zoo")) -> str | None:
+    """Commit of the repository that holds this code, with '+' when Python files in `folders` were changed since."""
     root = Path(__file__).resolve().parent.parent
     try:
         commit = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--", "evaluation/*.py", "zoo/*.py")
+        changed = _git(root, "status", "--porcelain", "--", *(f"{folder}/*.py" for folder in folders))
     except (OSError, subprocess.CalledProcessError):
         return None
     return commit + ("+" if changed else "")

@@ -10,7 +10,7 @@ from torchmetrics.classification import MulticlassJaccardIndex
 
 from evaluation.datasets import open_dataset
 from tests.test_training import TINY, run
-from training import fold
+from training import TrainingError, fold
 from zoo.checkpoint import load_folder
 from zoo.labels import CAMVID
 
@@ -54,6 +54,13 @@ def test_runs_are_measured_on_what_they_left_out(runs, camvid, capsys):
     # Both scores are rounded to a tenth.
     assert float(second[4].split()[0]) == pytest.approx(float(second[2]) - float(first[2]), abs=0.11)
     assert again[1] == "-" and again[4] == "+0.0 (+0.0 to +0.0)"
+
+
+def test_a_run_does_not_start_from_what_has_seen_the_held_out_sequence(runs, camvid, tmp_path):
+    run(TINY, camvid, tmp_path / "all")
+    with pytest.raises(TrainingError, match="was trained on 0001TP, which is to be held out"):
+        run(HELD_OUT, camvid, tmp_path / "next", start_from=load_folder(tmp_path / "all"))
+    run(HELD_OUT, camvid, tmp_path / "next", start_from=load_folder(runs[0]))
 
 
 def test_what_cannot_be_compared_is_refused(runs, camvid, tmp_path, capsys):

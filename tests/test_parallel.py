@@ -12,7 +12,7 @@ from evaluation.datasets import open_dataset
 from tests.conftest import write_camvid
 from training import loop
 from training.__main__ import main
-from training.processes import start_accelerator
+from training.processes import share_buffers, start_accelerator
 from training.recipe import Recipe
 from zoo.fcn import FCN
 
@@ -43,6 +43,10 @@ def measure(data: Path, processes: int) -> dict:
     for layer in model.score.values():
         torch.nn.init.normal_(layer.weight)
     results["matrix"] = loop.validation_matrix(model, validation, accelerator)
+    norm = torch.nn.BatchNorm2d(2)
+    norm.running_mean.fill_(accelerator.process_index + 1.0)
+    share_buffers(norm)
+    results["mean"] = accelerator.gather(norm.running_mean)
     return results
 
 
@@ -73,6 +77,11 @@ def test_two_processes_count_every_validation_image_once(results):
     one, two = (result["matrix"] for result in results)
     assert one.sum() > 0 and one.dtype == torch.int64
     assert torch.equal(one, two)
+
+
+def test_two_processes_validate_the_batch_norm_statistics_that_are_saved(results):
+    one, two = (result["mean"].tolist() for result in results)
+    assert (one, two) == ([1.0, 1.0], [1.0, 1.0, 1.0, 1.0])
 
 
 def test_fewer_processes_than_expected_are_an_error(tmp_path, caplog):

@@ -17,10 +17,24 @@ import torch
 from training.optimization import build_average, build_optimizer, build_schedule
 from training.recipe import Recipe, read_recipe, resolve, staged
 from zoo.checkpoint import bundled_folder
+from zoo.checkpoint_info import NAME_PATTERN
 from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC
 
 RECIPES = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
 LABELS = {"camvid": CAMVID, "voc": PASCAL_VOC, "sbd": PASCAL_VOC, "cityscapes": CITYSCAPES}
+
+
+def test_stages_of_a_recipe_that_is_a_stage_start_anew():
+    stages = staged(Recipe(variant="fcn8s", start_from="fcn16s-vgg16bn-w25-ce-camvid"))
+    assert [stage.start_from for stage in stages] == ["", "fcn32s", "fcn16s"]
+    assert staged(Recipe(variant="fcn32s", start_from="mine"))[0].start_from == "mine"
+
+
+def test_names_hold_nothing_that_a_checkpoint_may_not_be_called():
+    recipe = Recipe(loss="0.5*focal+dice", width=0.25)
+    labels = replace(CAMVID, name="my photos (2)")
+    assert recipe.checkpoint_name(labels) == "fcn8s-vgg16bn-w25-0.5-focal+dice-my-photos-2"
+    assert NAME_PATTERN.fullmatch(recipe.checkpoint_name(replace(CAMVID, name="x" * 200)))
 
 
 def test_staged_recipes_follow_the_ladder():

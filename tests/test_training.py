@@ -1,5 +1,6 @@
 """Training: crops, recipes, stages, resuming, and that a run learns; on a tiny synthetic CamVid."""
 
+import errno
 import json
 import math
 import os
@@ -20,11 +21,11 @@ from safetensors.torch import save_file
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from evaluation.datasets import open_dataset
-from evaluation.evaluate import confusion_matrices
+from evaluation.evaluate import EvaluationError, confusion_matrices
 from evaluation.metrics import scores
 from tests.test_datasets import write_sbd, write_voc
 from training import TrainingError, benchmark, loop, processes, state, weights
-from training.__main__ import main
+from training.__main__ import main, parse, runs
 from training.recipe import Recipe, read_recipe
 from zoo.checkpoint import load_folder, read_info
 from zoo.fcn import FCN
@@ -98,6 +99,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(camvid, tmp_path, monkeypatch, r
     lines = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("whole", "halves")]
     assert lines[0] == lines[1]
     assert not list((tmp_path / "halves").glob("*state*"))
+    (resumption,) = json.loads((tmp_path / "halves" / "training_args.json").read_text())["resumed"]
+    assert resumption["step"] > 0 and resumption["torch"] == torch.__version__.partition("+")[0]
 
 
 def test_a_killed_process_goes_on_bit_for_bit(camvid, tmp_path):
@@ -194,6 +197,27 @@ def test_a_loss_that_is_not_finite_stops_with_its_step(camvid, tmp_path):
         run(replace(TINY, learning_rate=1e30, epochs=20), camvid, tmp_path / "run")
 
 
+def test_validation_that_is_not_finite_stops_with_its_step(camvid, tmp_path, monkeypatch):
+    """The last update of an epoch may be the one that breaks the weights."""
+    monkeypatch.setattr(loop, "confusion_matrices", lambda *_, **__: raise_evaluation_error())
+    with pytest.raises(TrainingError, match="step 3: 0001TP: the model's logits are not finite; lower the learning"):
+        run(replace(TINY, validate_every=1), camvid, tmp_path / "run")
+
+
+def raise_evaluation_error():
+    raise EvaluationError("0001TP: the model's logits are not finite")
+
+
+def test_a_metrics_file_that_cannot_be_written_is_no_traceback(camvid, tmp_path, monkeypatch, caplog):
+    def full(path, record):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(loop, "append_line", full)
+    arguments = ["--data", str(camvid), "--out", str(tmp_path / "run"), "--workers", "0", *flags(TINY)]
+    assert main(arguments) == 2
+    assert "No space left on device" in caplog.text and "metrics.jsonl" in caplog.text
+
+
 def test_a_stage_starts_where_the_one_before_ended(make_model):
     torch.manual_seed(1)
     coarse, fine = make_model("fcn32s"), FCN(make_model("fcn16s").config).eval()
@@ -213,7 +237,7 @@ def test_a_stage_from_another_backbone_is_refused(make_model):
         weights.take_over(make_model(width=0.125), make_model("fcn16s"))
 
 
-def test_the_command_trains_the_papers_stages(camvid, tmp_path, capsys):
+def test_the_command_trains_the_papers_stages(camvid, tmp_path, caplog):
     quick = replace(TINY, epochs=1, validate_every=1)
     arguments = ["--staged", "--data", str(camvid), "--out", str(tmp_path / "runs"), "--workers", "0", *flags(quick)]
     assert main(arguments) == 0
@@ -222,6 +246,17 @@ def test_the_command_trains_the_papers_stages(camvid, tmp_path, capsys):
     assert [info.training["start_from"] for info in infos] == ["", "fcn32s", "fcn16s"]
     assert main([*arguments, "--resume"]) == 0  # all trained already
     assert main(arguments) == 2  # without --resume nothing is overwritten
+    assert main([*arguments, "--resume", "--jitter", "0.3"]) == 2  # nor is another recipe taken for done
+    assert "differs in jitter" in caplog.text
+
+
+def test_stages_of_several_recipes_do_not_mix(tmp_path):
+    recipes = [tmp_path / f"{name}.toml" for name in ("first", "second")]
+    for path in recipes:
+        path.write_text('variant = "fcn16s"\n', encoding="utf-8")
+    options = parse(["--staged", "--data", "d", "--out", "runs", "--recipe", *map(str, recipes)])
+    names = [out.as_posix() for _, out in runs(options)]
+    assert names == [f"runs/{recipe}/{variant}" for recipe in ("first", "second") for variant in ("fcn32s", "fcn16s")]
 
 
 @pytest.mark.parametrize(
@@ -294,6 +329,7 @@ def test_backbone_weights_that_do_not_fit_name_the_file(tmp_path, content, messa
         ({}, {"processes": 4}, "processes: 4 were expected but 1 run"),
         ({}, {"tracker": "trackio"}, "tracker: trackio is not installed"),
         ({}, {"device": "cuda"}, "device: cuda was asked for"),
+        ({}, {"device": "gpu"}, "device: 'gpu' is not one of"),
     ],
 )
 def test_what_this_machine_cannot_do_is_said_first(camvid, tmp_path, monkeypatch, changes, options, message):
@@ -317,7 +353,8 @@ def test_benchmark_times_both_loops(tmp_path, capsys):
 
 def test_both_loops_of_the_benchmark_train_alike(camvid):
     """The recipe's loop at a constant rate and without its other devices takes the plain loop's steps."""
-    recipe = replace(TINY, schedule="constant", warm_up=0.0, dropout=0.0)
+    settings = {"class_weights": "median-frequency", "reduction": "sum", "learning_rate": 1e-4}
+    recipe = replace(TINY, schedule="constant", warm_up=0.0, dropout=0.0, **settings)
     dataset = open_dataset("camvid", camvid, "train")
     accelerator = processes.start_accelerator(recipe)
     made = loop.build_run(recipe, dataset, None, accelerator, 3)

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
-from evaluation.datasets import DatasetError
 from training import TrainingError
 from training.loop import train
 from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
+from training.state import check_same_recipe
 from zoo.allocator import TRAINING, keep_freed_memory
 from zoo.catalog import load
 from zoo.checkpoint import load_folder
-from zoo.checkpoint_info import CONFIG_FILE, CheckpointError
+from zoo.checkpoint_info import CONFIG_FILE
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -43,14 +43,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 
 def runs(options: argparse.Namespace) -> list[tuple[Recipe, Path]]:
-    """The recipes to train, each with its run folder."""
+    """The recipes to train, each with its run folder; the stages of several recipes lie in a folder each."""
     recipes = resolve(options.recipe, vars(options))
+    named = list(zip(recipes, [path.stem for path in options.recipe] or [""], strict=True))
     if options.staged:
-        recipes = [stage for recipe in recipes for stage in staged(recipe)]
-    if len(recipes) == 1:
-        return [(recipes[0], options.out)]
-    names = [path.stem for path in options.recipe] if not options.staged else [recipe.variant for recipe in recipes]
-    return [(recipe, options.out / name) for recipe, name in zip(recipes, names, strict=True)]
+        several = len(named) > 1
+        named = [
+            (stage, f"{name}/{stage.variant}" if several else stage.variant)
+            for recipe, name in named
+            for stage in staged(recipe)
+        ]
+    if len(named) == 1:
+        return [(named[0][0], options.out)]
+    return [(recipe, options.out / name) for recipe, name in named]
 
 
 def starting_model(recipe: Recipe, out: Path):
@@ -72,15 +77,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for recipe, out in runs(options):
             if options.resume and (out / CONFIG_FILE).is_file():
+                check_same_recipe(out, recipe)
                 logging.info("%s is trained already", out)
                 continue
             logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
             model = starting_model(recipe, out)
+            if model is not None:
+                logging.info("Starting from %s (%s)", model.info.name, model.info.location)
             settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
             settings |= {name: getattr(options, name) for name in ("processes", "save_every", "tracker")}
             info = train(recipe, options.data, out, start_from=model, **settings)
             logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
-    except (CheckpointError, DatasetError, TrainingError, ValueError) as error:
+    except (TrainingError, ValueError, OSError) as error:  # data and checkpoints raise subclasses of ValueError
         logging.error("training: %s", error)
         return 2
     except KeyboardInterrupt:

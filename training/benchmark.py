@@ -23,12 +23,11 @@ from PIL import Image
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from training import TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches
-from training.loop import build_run, device_batches, take_step
-from training.losses import build_loss
+from training.loop import build_run, device_batches, recipe_loss, take_step
 from training.processes import start_accelerator
 from training.recipe import Recipe, add_flags, resolve
 from training.state import environment, write_atomically
-from zoo.fcn import FCN
+from zoo.checkpoint import build
 from zoo.labels import LABEL_SETS
 
 
@@ -92,9 +91,9 @@ def compare(recipe: Recipe, dataset: SegmentationDataset, device: str, workers: 
 def plain_steps(recipe: Recipe, dataset: SegmentationDataset, device: torch.device, total: int) -> Iterator[float]:
     """The loss of each step of the plain loop: same network, loss and crops; AdamW at a constant rate."""
     torch.manual_seed(recipe.seed)
-    model = FCN(recipe.model_config(dataset.labels)).to(device).train()
+    model = build(recipe.model_config(dataset.labels)).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.learning_rate)
-    loss_function = build_loss(recipe.loss, void=dataset.labels.void, gamma=recipe.gamma)
+    loss_function = recipe_loss(recipe, dataset, device)
     plan = plan_batches(len(dataset), replace(recipe, accumulate=1), 0, total)
     for images, targets in crop_loader(TrainingCrops(dataset, recipe), plan, workers=0):
         loss = loss_function(model(images.to(device).contiguous().float() / 255), targets.to(device))

@@ -6,7 +6,6 @@ Markdown: mIoU in per cent with its 95 % interval, the paired difference from th
 """
 
 import argparse
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from evaluation.metrics import Scores, scores
 from training import TrainingError
 from training.loop import open_splits
 from training.recipe import Recipe
-from training.state import ARGUMENTS_FILE
+from training.state import recorded_recipe
 from zoo.checkpoint import load_folder
 
 
@@ -48,11 +47,7 @@ class HeldOutResult:
 
 def read_run(folder: Path) -> Recipe:
     """The recipe of a finished run; TrainingError where the folder holds none or the run left out no sequence."""
-    path = folder / ARGUMENTS_FILE
-    try:
-        recipe = Recipe(**json.loads(path.read_text(encoding="utf-8"))["recipe"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TrainingError(f"{path}: cannot be read as the record of a run ({error})") from None
+    recipe = recorded_recipe(folder)
     if not recipe.hold_out:
         raise TrainingError(f"{folder}: was trained on every sequence; train it with --hold-out SEQUENCE")
     return recipe

@@ -19,14 +19,14 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
 from evaluation.datasets import SegmentationDataset, open_dataset
-from evaluation.evaluate import confusion_matrices
+from evaluation.evaluate import EvaluationError, confusion_matrices
 from evaluation.metrics import scores
 from training import TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches, steps_per_epoch
 from training.device_augmentation import DeviceCrops
 from training.losses import Loss, build_loss, median_frequency_weights
 from training.optimization import build_average, build_optimizer, build_schedule
-from training.processes import start_accelerator, total
+from training.processes import share_buffers, start_accelerator, total
 from training.recipe import Recipe
 from training.state import (
     METRICS_FILE,
@@ -36,6 +36,7 @@ from training.state import (
     facts,
     keep_lines,
     load_state,
+    note_resume,
     remove_states,
     save_state,
 )
@@ -156,12 +157,17 @@ def build_run(recipe: Recipe, dataset: SegmentationDataset, start_from, accelera
     network, optimizer = accelerator.prepare(model, optimizer)
     if recipe.compile:
         network.compile()
+    loss_function = recipe_loss(recipe, dataset, accelerator.device)
+    return Run(recipe, accelerator, model, network, optimizer, schedule, average, loss_function)
+
+
+def recipe_loss(recipe: Recipe, dataset: SegmentationDataset, device: torch.device) -> Loss:
+    """The recipe's loss over the batches of all processes, with class weights counted on `dataset`."""
     weights = None
     if recipe.class_weights == "median-frequency":
-        weights = median_frequency_weights(dataset).to(accelerator.device)
+        weights = median_frequency_weights(dataset).to(device)
     options = {"gamma": recipe.gamma, "class_weights": weights, "reduction": recipe.reduction, "total": total}
-    loss_function = build_loss(recipe.loss, void=dataset.labels.void, **options)
-    return Run(recipe, accelerator, model, network, optimizer, schedule, average, loss_function)
+    return build_loss(recipe.loss, void=dataset.labels.void, **options)
 
 
 def prepare_folder(out: Path, run: Run, *, resume: bool) -> tuple[int, list[float]]:
@@ -171,6 +177,7 @@ def prepare_folder(out: Path, run: Run, *, resume: bool) -> tuple[int, list[floa
     if run.accelerator.is_main_process:
         if restored:
             keep_lines(out / METRICS_FILE, restored[0])
+            note_resume(out, restored[0], run.accelerator.num_processes)
         else:
             begin(out, run.recipe, run.accelerator.num_processes)
     return restored or (0, [])
@@ -232,7 +239,11 @@ def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float]
     record["learning_rate"] = run.schedule.get_last_lr()[0]
     due = recipe.validate_every and (epoch % recipe.validate_every == 0 or epoch == recipe.epochs)
     if due and validation_set is not None:
-        matrix = validation_matrix(run.result, validation_set, run.accelerator)
+        share_buffers(run.result)
+        try:
+            matrix = validation_matrix(run.result, validation_set, run.accelerator)
+        except EvaluationError as error:
+            raise TrainingError(f"step {step}: {error}; lower the learning rate or use precision fp32") from None
         miou = record["miou"] = scores(matrix, validation_set.labels.classes).miou
     if run.accelerator.is_main_process:
         append_line(out / METRICS_FILE, record)

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as distributed
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
 
 from training import TrainingError
 from training.recipe import Recipe
@@ -42,6 +43,13 @@ def total(tensor: torch.Tensor) -> torch.Tensor:
     return _Total.apply(tensor) if distributed.is_initialized() and distributed.get_world_size() > 1 else tensor
 
 
+def share_buffers(model: nn.Module) -> None:
+    """Give every process the first one's buffers: batch-norm statistics are each process's own while it trains."""
+    if distributed.is_initialized() and distributed.get_world_size() > 1:
+        for buffer in model.buffers():
+            distributed.broadcast(buffer, 0)
+
+
 def start_accelerator(
     recipe: Recipe, *, device: str = "cpu", expected: int = 0, tracker: str = "none", out: Path | None = None
 ) -> Accelerator:
@@ -50,7 +58,12 @@ def start_accelerator(
     Raises TrainingError for a device, precision, tracker or number of processes that this start does not have;
     `expected` 0 takes any number.
     """
-    kind = torch.device(device).type
+    try:
+        kind = torch.device(device).type
+    except RuntimeError:
+        kind = None
+    if kind not in ("cpu", "cuda"):
+        raise TrainingError(f"device: {device!r} is not one of cpu, cuda, cuda:1")
     if kind == "cuda" and not torch.cuda.is_available():
         raise TrainingError(f"device: {device} was asked for, but there is no CUDA GPU here; use --device cpu")
     if recipe.precision == "fp16" and kind == "cpu":

@@ -163,7 +163,8 @@ def staged(recipe: Recipe) -> list[Recipe]:
     if recipe.variant not in VARIANTS:
         raise ValueError(f"variant: {recipe.variant} has no stages; leave out --staged")
     chain = VARIANTS[: VARIANTS.index(recipe.variant) + 1]
-    stages = [replace(recipe, variant=chain[0])]
+    start = recipe.start_from if recipe.variant == chain[0] else ""  # otherwise it names the stage before the last
+    stages = [replace(recipe, variant=chain[0], start_from=start)]
     for variant in chain[1:]:
         stages.append(replace(recipe, variant=variant, start_from=stages[-1].variant, backbone_weights=""))
     return stages

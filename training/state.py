@@ -9,15 +9,17 @@ import json
 import logging
 import os
 import platform
-import subprocess
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
+from evaluation.provenance import git_commit
 from training import TrainingError
 from training.recipe import Recipe
 from zoo.checkpoint_info import CONFIG_FILE
+from zoo.config import FCNConfig
 
 STATE_FILE = "state.pt"
 PREVIOUS_FILE = "state.previous.pt"
@@ -32,12 +34,37 @@ def check_folder(out: Path, *, resume: bool) -> None:
         raise TrainingError(f"{out}: holds a run already; add --resume to go on with it or choose another --out")
 
 
+def recorded_recipe(folder: Path) -> Recipe:
+    """The recipe that a run folder records, with defaults for fields newer than the run; TrainingError if none."""
+    path = folder / ARGUMENTS_FILE
+    try:
+        return Recipe(**json.loads(path.read_text(encoding="utf-8"))["recipe"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(f"{path}: cannot be read as the record of a run ({error})") from None
+
+
+def check_same_recipe(out: Path, recipe: Recipe) -> None:
+    """Raise TrainingError if the run that is done in `out` was of another recipe."""
+    before, now = recorded_recipe(out).to_dict(), recipe.to_dict()
+    changed = ", ".join(name for name in now if now[name] != before[name])
+    if changed:
+        raise TrainingError(f"{out}: was trained by another recipe (it differs in {changed}); choose another --out")
+
+
 def begin(out: Path, recipe: Recipe, processes: int) -> None:
     """Create the run folder with the resolved recipe and the versions of what trains it."""
     out.mkdir(parents=True, exist_ok=True)
     (out / METRICS_FILE).unlink(missing_ok=True)
     arguments = {"recipe": recipe.to_dict(), "environment": environment() | {"processes": processes}}
     write_atomically(out / ARGUMENTS_FILE, json.dumps(arguments, indent=2) + "\n")
+
+
+def note_resume(out: Path, step: int, processes: int) -> None:
+    """Add to the run's record what goes on with it from `step`."""
+    path = out / ARGUMENTS_FILE
+    arguments = json.loads(path.read_text(encoding="utf-8"))
+    arguments.setdefault("resumed", []).append({"step": step} | environment() | {"processes": processes})
+    write_atomically(path, json.dumps(arguments, indent=2) + "\n")
 
 
 def save_state(out: Path, recipe: Recipe, step: int, parts: dict, losses: list[float]) -> None:
@@ -124,23 +151,21 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def environment() -> dict:
-    """Git commit and versions, for the record."""
-    try:
-        command = ["git", "rev-parse", "HEAD"]
-        commit = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
-        commit = commit.stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = None
+    """Git commit ('+' if the code was changed since) and versions, for the record."""
     packages = {name: version(name) for name in ("torch", "torchvision", "accelerate", "numpy")}
-    return {"git_commit": commit, "python": platform.python_version()} | packages
+    return {"git_commit": git_commit(("evaluation", "training", "zoo")), "python": platform.python_version()} | packages
 
 
 def facts(recipe: Recipe, steps: int, processes: int, pretraining: str | None) -> dict:
     """What the checkpoint's configuration tells of the run."""
     names = ("epochs", "batch_size", "crop", "learning_rate", "precision", "seed", "start_from", "split", "hold_out")
     fixed = {"optimizer": OPTIMIZER_NAMES[recipe.optimizer], "schedule": recipe.schedule, "steps": steps}
+    # What differs from the default and is neither told elsewhere nor without effect on the weights.
+    told = {*names, "optimizer", "schedule", "dataset", "loss", "compile", "backbone_weights"}
+    told |= {entry.name for entry in fields(FCNConfig)} | {name for name in recipe.to_dict() if "validat" in name}
+    usual = Recipe()
     chosen = {
-        name: getattr(recipe, name) for name in ("ema", "class_weights") if getattr(recipe, name) not in (0, "none")
+        name: value for name, value in recipe.to_dict().items() if name not in told and value != getattr(usual, name)
     }
     record = {name: getattr(recipe, name) for name in names} | fixed | chosen
     return record | {"processes": processes, "pretraining": pretraining}

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 import torchvision
 from safetensors.torch import load_file
+from torch import nn
 
 from training import TrainingError
 from training.recipe import Recipe
@@ -17,6 +18,7 @@ def initial_model(recipe: Recipe, labels: LabelSet, start_from: FCN | None) -> F
     """A new FCN on the CPU, initialised as the recipe says; `start_from` is the checkpoint that it names."""
     model = build(recipe.model_config(labels))
     if start_from is not None:
+        check_unseen(recipe, start_from)
         take_over(model, start_from)
     elif recipe.backbone_weights and not isinstance(model, FCN):
         raise TrainingError(f"backbone_weights: {recipe.variant} is trained from scratch here; leave it out")
@@ -55,6 +57,20 @@ def read_backbone_weights(source: str, backbone: str) -> dict[str, torch.Tensor]
             f"backbone_weights: {source}: holds no state dict of torchvision's {backbone} ({reason})"
         ) from None
     return classifier.state_dict()
+
+
+def check_unseen(recipe: Recipe, start_from: nn.Module) -> None:
+    """Raise TrainingError if the run is to hold out sequences that the checkpoint it starts from was trained on."""
+    info = getattr(start_from, "info", None)
+    if not recipe.hold_out or info is None or info.dataset != recipe.dataset:
+        return
+    before = {name.strip() for name in info.training.get("hold_out", "").split(",")}
+    seen = [name.strip() for name in recipe.hold_out.split(",") if name.strip() not in before]
+    if seen:
+        raise TrainingError(
+            f"start_from: {info.name} was trained on {', '.join(seen)}, which is to be held out; start from a run that "
+            "left it out too, or anew with --start-from="
+        )
 
 
 def take_over(model: FCN, source: FCN) -> list[str]:

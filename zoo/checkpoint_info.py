@@ -21,7 +21,8 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 FORMAT_VERSION = 1
 MODEL_TYPES = {"fcn": FCNConfig, "smp": BaselineConfig}
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9.+_-]{0,95}")
+NAME_LENGTH = 96
+NAME_PATTERN = re.compile(rf"[a-z0-9][a-z0-9.+_-]{{0,{NAME_LENGTH - 1}}}")
 
 
 class CheckpointError(ValueError):
@@ -74,8 +75,12 @@ def backbone_label(config: FCNConfig) -> str:
 
 
 def checkpoint_name(config: FCNConfig, loss: str, dataset: str) -> str:
-    """`{variant}-{backbone}-{loss}-{dataset}`, for example 'fcn8s-vgg16bn-w25-ce-camvid'."""
-    return f"{config.variant}-{backbone_label(config)}-{loss}-{dataset}"
+    """`{variant}-{backbone}-{loss}-{dataset}`, for example 'fcn8s-vgg16bn-w25-ce-camvid'.
+
+    What a name cannot hold, such as the star of '0.5*focal+dice' or a space in a folder's name, becomes '-'.
+    """
+    text = f"{config.variant}-{backbone_label(config)}-{loss}-{dataset}".lower()
+    return re.sub(r"[^a-z0-9.+_-]+", "-", text)[:NAME_LENGTH].rstrip("-")
 
 
 def parse_config(
