@@ -36,7 +36,7 @@ from zoo.controls import code_value, strip_value
 from zoo.labels import LabelSet
 from zoo.offer import Offer
 from zoo.page import DEFAULT_LANGUAGE, Message, choose_language, component_files, script, texts, translate
-from zoo.page.address import row_key, tab_of
+from zoo.page.address import row_key, tab_of, ticked
 from zoo.page.head import HeadFirst
 from zoo.presentation import has_ladder, inside_choices, inside_value, iou_value, summary, viewer_value, zip_bytes
 from zoo.segment import ImageError, best_device, segment
@@ -169,7 +169,7 @@ class Page(Offer):
         language, query = language_of(request), dict(request.query_params)
         example = examples.find(query.get("example", "")) or examples.examples()[0]
         infos = self.infos
-        names = [name for name in query.get("checkpoints", "").split(",") if name in infos] or self.default_names()
+        names = [name for name in ticked(query) if name in infos] or self.default_names()
         return (
             str(example.photo),
             self.picker(names, language),

@@ -6,6 +6,7 @@ import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import parse_qsl, quote
 
 import gradio as gr
 import httpx
@@ -21,7 +22,7 @@ import app
 from evaluation.metrics import LabelRangeError
 from zoo.catalog import Catalog
 from zoo.examples import examples
-from zoo.page.address import row_key
+from zoo.page.address import row_key, ticked
 from zoo.segment import segment
 from zoo.settings import HubSettings
 
@@ -261,6 +262,12 @@ def test_restore_reads_the_address_and_ignores_nonsense(page):
     assert waiting["strings"]["queue_place"].startswith("Na fila")
     photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
     assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
+
+
+def test_an_address_may_leave_the_plus_of_a_name_as_it_is():
+    names = ["fcn8s-vgg16bn-w25-ce+dice-camvid", FOCAL]
+    for written in (",".join(names), quote(",".join(names))):
+        assert ticked(dict(parse_qsl(f"checkpoints={written}"))) == names
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,11 @@ def tab_of(query: dict[str, str]) -> str:
     return "leaderboard" if any(name.startswith("lb_") for name in query) else "compare"
 
 
+def ticked(query: dict[str, str]) -> list[str]:
+    """The checkpoints that an address names; a '+' that it did not encode arrives as a space, which no name holds."""
+    return query.get("checkpoints", "").replace(" ", "+").split(",")
+
+
 def row_key(rows: list[dict], row: dict) -> str:
     """'NAME@dataset/split', numbered from the second row of that name on, as the table names its rows."""
     bases = [f"{one['name']}@{one['dataset']}/{one['split']}" for one in rows]
