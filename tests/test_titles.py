@@ -6,6 +6,7 @@ import pytest
 
 from zoo.checkpoint_info import CheckpointInfo
 from zoo.config import FCNConfig
+from zoo.controls import grids
 from zoo.labels import CAMVID
 from zoo.presentation import columns
 from zoo.titles import arrange, loss_title, rank, subtitle, title
@@ -59,6 +60,14 @@ def test_nine_make_a_complete_grid():
 )
 def test_what_makes_no_table_is_no_grid(infos):
     assert arrange(infos) is None
+
+
+def test_a_table_of_the_list_has_the_three_fullest_columns():
+    extra = [info("fcn8s", "ce+dice"), info("fcn8s", "focal+dice"), info("fcn16s", "focal+dice")]
+    (grid,) = grids([*extra, *NINE])
+    assert grid["columns"] == ["CE", "Focal", "Dice"] and len(grid["rows"]) == 3
+    (grid,) = grids([*extra, *NINE[::3], *NINE[1::3]])
+    assert grid["columns"] == ["CE", "Focal", "Focal + Dice"]
 
 
 def test_the_viewer_keeps_the_rows_of_a_complete_grid_in_its_order():

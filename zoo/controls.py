@@ -1,5 +1,7 @@
 """The values of the page's controls: checkpoint list, strip of examples, snippets, progress of a download."""
 
+from collections import Counter
+
 from PIL import Image
 
 from zoo.catalog import name_of
@@ -9,10 +11,11 @@ from zoo.examples import examples
 from zoo.page import snippets, texts
 from zoo.presentation import data_url, describe
 from zoo.segment import jpeg_bytes
-from zoo.titles import arrange, loss_title, rank, subtitle, title, variant_title
+from zoo.titles import arrange, loss_rank, loss_title, rank, subtitle, title, variant_title
 
 SNIPPETS = {"python": "Python", "javascript": "JavaScript", "curl": "curl", "mcp": "MCP"}
 THUMBNAIL = (160, 120)
+MAXIMUM_COLUMNS = 3  # of a table that stands beside the masks
 
 
 def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected: list[str], language: str) -> dict:
@@ -35,11 +38,16 @@ def picker_value(infos: list[CheckpointInfo], scores: dict[str, dict], selected:
 
 
 def grids(infos: list[CheckpointInfo]) -> list[dict]:
-    """Tables of checkpoint names, variants down and losses across, for bundled and folder checkpoints that fill one."""
+    """Tables of checkpoint names, variants down and losses across, for bundled and folder checkpoints that fill one.
+
+    A table has the `MAXIMUM_COLUMNS` losses with the most variants; checkpoints of other losses stand on cards below.
+    """
     local = [info for info in infos if info.source != "hub"]
     found = []
     for group in group_by(local, lambda info: (info.dataset, info.backbone_label)):
-        if grid := arrange(group):
+        variants = Counter(info.loss for info in group)
+        shown = sorted(variants, key=lambda loss, variants=variants: (-variants[loss], loss_rank(loss)))
+        if grid := arrange([info for info in group if info.loss in shown[:MAXIMUM_COLUMNS]]):
             rows = [
                 {
                     "title": variant_title(variant),
