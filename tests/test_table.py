@@ -127,7 +127,17 @@ def mixed():
     return payload | {"rows": [stranger, *payload["rows"], other]}
 
 
+def unlike():
+    """Three losses of FCN-8s, of which one was trained for longer than the others."""
+    rows = [measured(f"fcn8s-{loss}", "fcn8s", 0.6, [0.5, 0.7], 1, 80.0, 0.9) for loss in ("ce", "dice", "ce+dice")]
+    for one, loss in zip(rows, ("ce", "dice", "ce+dice"), strict=True):
+        one["loss"] = loss
+    rows[2]["training"] = rows[2]["training"] | {"epochs": 401}
+    return {"rows": rows, "pairs": {}, "published": []}
+
+
 PAYLOADS = {
+    "unlike": unlike,
     "few": few,
     "mixed": mixed,
     "one": lambda: {"rows": few()["rows"][3:]},
@@ -505,6 +515,13 @@ def test_plots_draw_ladder_heat_map_and_losses(visit):
     assert page.locator("[data-plot='losses'] .mark title").count() == 2  # sky and pole; bicyclist is null
     page.get_by_role("searchbox").fill("fcn8s")
     assert "at least two of the variants" in page.locator("[data-plot='ladder']").inner_text()
+
+
+def test_losses_are_compared_where_they_were_trained_alike(visit):
+    plot = visit("unlike").locator("[data-plot='losses']")
+    titles = plot.locator(".mark title").all_text_contents()
+    assert len(titles) == 4 and not [text for text in titles if "+" in text]  # two losses, two classes
+    assert "trained alike" in plot.inner_text()
 
 
 def test_plots_are_saved_as_svg_and_png(visit):

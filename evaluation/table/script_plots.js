@@ -218,11 +218,12 @@ function heatCell(row, name, x, y, width) {
 
 // --- losses on rare classes ---
 
-/** Rows of one variant and backbone with the most losses; the finest variant wins a tie. */
+/** Rows of one variant and backbone, trained alike, with the most losses; the finest variant wins a tie. */
 function ablationRows(rows) {
   const sets = new Map();
   for (const row of rows) {
-    const key = `${row.variant}|${row.backbone}`;
+    const { epochs, batch_size: batch, crop, learning_rate: rate } = row.training ?? {};
+    const key = JSON.stringify([row.variant, row.backbone, epochs, batch, crop, rate]);
     sets.set(key, [...(sets.get(key) ?? []), row]);
   }
   const fine = (set) => LADDER.indexOf(set[0].variant);
