@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -158,6 +159,8 @@ def test_presets(page):
     assert found["ladder"] == LADDER
     assert found["losses"] == [LADDER[2], FOCAL]
     assert found["best"] == [LADDER[2]] and found["all"] == [*LADDER, FOCAL]
+    longer = replace(page.infos[FOCAL], name="longer", training={"epochs": 220})
+    assert presets([*infos, longer], page.scores)["losses"] == found["losses"]
     alone = presets([page.infos[LADDER[0]]], {})
     assert alone == {"all": [LADDER[0]]}
 

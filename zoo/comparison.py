@@ -308,8 +308,9 @@ def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, l
     """Names of the checkpoints behind each preset; a preset that this set of checkpoints cannot fill is left out.
 
     `scores` gives the 'miou' of checkpoints by weights sha256, if known.
-    ladder: FCN-32s, 16s, 8s that differ in nothing else; losses: one architecture with every loss; best: the highest
-    mIoU; all: the first `MAXIMUM_PANELS`. Where several sets would do, the longest and then the best scored is taken.
+    ladder: FCN-32s, 16s, 8s that differ in nothing else; losses: one architecture with every loss it was trained with
+    alike; best: the highest mIoU; all: the first `MAXIMUM_PANELS`. Where several sets would do, the longest and then
+    the best scored is taken.
     """
 
     def score(info):
@@ -321,7 +322,7 @@ def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, l
 
     infos = [info for info in infos if info.source != "torchvision"]  # they would all be downloaded
     ladders = group_by(infos, lambda info: (info.backbone_label, info.loss, info.dataset))
-    losses = group_by(infos, lambda info: (info.variant, info.backbone_label, info.dataset))
+    losses = group_by(infos, lambda info: (info.variant, info.backbone_label, info.dataset, effort(info)))
     found = {
         "ladder": sorted(longest(ladders), key=rank),
         "losses": sorted(longest(losses), key=rank),
@@ -329,6 +330,11 @@ def presets(infos: list[CheckpointInfo], scores: dict[str, dict]) -> dict[str, l
         "all": sorted(infos, key=rank)[:MAXIMUM_PANELS],
     }
     return {name: [name_of(info) for info in group] for name, group in found.items() if group}
+
+
+def effort(info: CheckpointInfo) -> tuple[str, ...]:
+    """What must be equal where losses are compared: how long, on what crops and how fast a checkpoint was trained."""
+    return tuple(str(info.training.get(name)) for name in ("epochs", "batch_size", "crop", "learning_rate"))
 
 
 def group_by(infos: list[CheckpointInfo], key: Callable) -> list[list[CheckpointInfo]]:
