@@ -1,6 +1,7 @@
 """The leaderboard as text: aligned table, CSV, JSON, Markdown (the README's table) and LaTeX, written by pandas."""
 
 import json
+import math
 
 import pandas as pd
 
@@ -18,15 +19,15 @@ ALIGNED = {"disable_numparse": True, "colalign": ["right" if name in NUMERIC els
 def _cells(row: dict) -> tuple[str, ...]:
     interval = row["miou_interval"]
     shares = [
-        _percent(row[name]) for name in ("pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "boundary_f")
+        percent(row[name]) for name in ("pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "boundary_f")
     ]
     return (
         "-" if row["rank"] is None else str(row["rank"]),
         row["name"],
         f"{row['dataset']} {row['split']}",
         str(row["images"] or "-"),
-        _percent(row["miou"]),
-        "-" if interval is None else f"{_percent(interval[0])} to {_percent(interval[1])}",
+        percent(row["miou"]),
+        "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}",
         *shares,
         f"{row['parameters'] / 1e6:.2f} M",
         "-" if row["gmacs"] is None else f"{row['gmacs']:.2f}",
@@ -34,8 +35,9 @@ def _cells(row: dict) -> tuple[str, ...]:
     )
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
+def percent(value: float | None) -> str:
+    """A score in [0, 1] as per cent with one digit; '-' where it is None or NaN."""
+    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f}"
 
 
 def summary(payload: dict) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from torch import nn
 from evaluation.boundary import BAND_WIDTHS, boundary_f_per_image
 from evaluation.datasets import SegmentationDataset
 from evaluation.evaluate import at_size, batches, forward, inference, predict
+from evaluation.formats import percent
 from evaluation.metrics import class_iou, mean_of_defined, totals
 from evaluation.results import Result, read_result
 from zoo.labels import LabelSet
@@ -59,10 +60,6 @@ def write_report(
     return target / "index.html"
 
 
-def _percent(value: float | None) -> str:
-    return "-" if value is None or np.isnan(value) else f"{100 * value:.1f}"
-
-
 def _score_rows(document: dict) -> list[dict]:
     intervals = document["intervals"]
     rows = [(title, document["scores"][name], intervals[name]["shown"]) for name, title in TITLES.items()]
@@ -73,8 +70,8 @@ def _score_rows(document: dict) -> list[dict]:
     return [
         {
             "title": title,
-            "value": _percent(value),
-            "interval": f"{_percent(interval[0])} to {_percent(interval[1])}" if interval else "",
+            "value": percent(value),
+            "interval": f"{percent(interval[0])} to {percent(interval[1])}" if interval else "",
         }
         for title, value, interval in rows
     ]
@@ -194,8 +191,8 @@ def _image_groups(result: Result, model: nn.Module, dataset: SegmentationDataset
                 {
                     "file": strips[index],
                     "name": dataset.image_ids[index],
-                    "miou": _percent(mious[index]),
-                    "boundary_f": _percent(boundary[index]),
+                    "miou": percent(mious[index]),
+                    "boundary_f": percent(boundary[index]),
                 }
                 for index in group
             ],

@@ -16,6 +16,7 @@ import pandas as pd
 from evaluation.bootstrap import both_intervals, miou_statistic, paired_difference
 from evaluation.datasets import SegmentationDataset
 from evaluation.evaluate import confusion_matrices
+from evaluation.formats import percent
 from evaluation.metrics import Scores, scores
 from training import TrainingError
 from training.loop import open_splits
@@ -85,11 +86,6 @@ def difference(result: HeldOutResult, first: HeldOutResult) -> str:
     """mIoU minus that of the first, with the interval over resamples of the images that both share."""
     low, high = paired_difference(result.matrices, first.matrices, result.images.sequences)
     return f"{100 * (result.scores.miou - first.scores.miou):+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
-
-
-def percent(value: float) -> str:
-    """A score in [0, 1] as per cent; '-' where it is not defined."""
-    return "-" if np.isnan(value) else f"{100 * value:.1f}"
 
 
 def main(arguments: list[str] | None = None) -> int:
