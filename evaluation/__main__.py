@@ -10,18 +10,25 @@ import sys
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as distributed
 
-from evaluation.bootstrap import BLOCK, RESAMPLES
-from evaluation.cost import measure_cost
+from evaluation.counting.bootstrap import BLOCK, RESAMPLES
+from evaluation.counting.confusion import CHANCE, foreground, kappa
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
-from evaluation.evaluate import PRECISIONS, EvaluationError, evaluate
-from evaluation.provenance import command_line, dataset_facts, environment, protocol
-from evaluation.results import read_document, write_result
-from evaluation.sources import Source, open_source
-from zoo.catalog import catalog
-from zoo.checkpoint_info import CheckpointError
+from evaluation.datasets.survey import Survey, survey
+from evaluation.measuring.corruptions import measure_corruptions
+from evaluation.measuring.cost import measure_cost
+from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device, evaluate, intra_op_threads
+from evaluation.measuring.provenance import command_line, dataset_facts, environment, protocol
+from evaluation.measuring.results import read_document, write_result
+from evaluation.measuring.sources import Source, open_source
+from evaluation.sizes import add_to_result
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.catalog import catalog
+from zoo.models.allocator import TRAINING, keep_freed_memory
+from zoo.places import folder_for_results
 
 
 def option(default, text: str, **extra):
@@ -45,8 +52,9 @@ class Options:
     passes: int = option(20, "forward passes whose median time is reported")
     resamples: int = option(RESAMPLES, "bootstrap resamples of the 95 %% intervals")
     block: int = option(BLOCK, "frames in a block of the block bootstrap")
-    out: str = option("evaluation/results", "folder for the result files", metavar="DIR")
+    out: str = option("", "folder for the result files (default: that of this repository)", metavar="DIR")
     report: str = option("", "also write an HTML report with overlays into this folder", metavar="DIR")
+    corruptions: bool = option(False, "also measure images with fog, darkness, motion blur, noise, JPEG, scale")
     all_bundled: bool = option(False, "measure every bundled checkpoint of this dataset")
 
 
@@ -80,19 +88,32 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 with a message on standard error, 130 interrupted."""
     checkpoints, options = parse(arguments)
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    with intra_op_threads(options.threads or torch.get_num_threads()):
+        return run(checkpoints, options)
+
+
+def run(checkpoints: list[str], options: Options) -> int:
+    """Measure the checkpoints; returns the exit status."""
     shared = int(os.environ.get("WORLD_SIZE", "1")) > 1  # started by torchrun
     if shared:
         distributed.init_process_group("gloo")
     try:
+        check_device(options.device)
         dataset = open_dataset(options.dataset, options.data, options.split)
+        if dataset.labelled:
+            # Its unlabelled classes would each count as 0 in the mean as soon as a pixel is predicted to be one.
+            raise DatasetError(
+                f"{dataset.name}: its masks label {len(dataset.labelled)} of {len(dataset.labels.classes)} classes, "
+                "and a result file has no place for such a mean; 'python -m training.compare' prints it"
+            )
         if options.all_bundled:
             checkpoints = [*checkpoints, *(info.name for info in catalog(dataset=dataset.labels.name))]
             if not checkpoints:
                 raise EvaluationError(f"no bundled checkpoint was trained on {dataset.labels.title}")
+        first = not shared or distributed.get_rank() == 0
+        found = look_at(dataset) if first else None
         for text in checkpoints:
-            measure(text, dataset, options, shared=shared)
+            measure(text, dataset, options, found, shared=shared)
     except (CheckpointError, DatasetError, EvaluationError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -105,7 +126,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def measure(text: str, dataset: SegmentationDataset, options: Options, *, shared: bool = False) -> Path | None:
+def look_at(dataset: SegmentationDataset) -> Survey:
+    """Read all files of the data set once, before anything is measured, and say what a reader should know of them."""
+    found = survey(dataset, progress=sys.stderr.isatty())
+    for note in (*dataset.notes, *found.notes()):
+        print(f"note: {note}", file=sys.stderr)
+    return found
+
+
+def measure(
+    text: str, dataset: SegmentationDataset, options: Options, found: Survey | None, *, shared: bool = False
+) -> Path | None:
     """Measure one checkpoint and write its result (only process 0 does, the others return None)."""
     source = open_source(text, dataset.labels, revision=options.revision or None, device=options.device)
     first = not shared or distributed.get_rank() == 0
@@ -132,13 +163,24 @@ def measure(text: str, dataset: SegmentationDataset, options: Options, *, shared
         "cost": cost | {"evaluation_seconds": seconds},
         "environment": environment(command_line(text, source, options)),
     }
-    path = write_result(options.out, counts, dataset.image_ids, dataset.sequences, document)
+    out, names = options.out or folder_for_results(), (dataset.image_ids, dataset.sequences)
+    path = write_result(out, counts, *names, document, found.digests)
     print_scores(path)
+    if options.corruptions:
+        add_corruptions(path, source, dataset, options)
     if options.report:
-        from evaluation.report import write_report  # matplotlib takes a second to import
+        from evaluation.board.report import write_report  # matplotlib takes a second to import
 
         print(write_report(path, source.model, dataset, options.report, device=options.device))
     return path
+
+
+def add_corruptions(path: Path, source: Source, dataset: SegmentationDataset, options: Options) -> None:
+    """Measure the corrupted images as well and add what comes out to the result."""
+    models, where = {source.name: source.model}, {"device": options.device, "precision": options.precision}
+    tally = measure_corruptions(models, dataset, progress=True, **where)[source.name]
+    facts = {"split": dataset.split, "images": len(dataset), "precision": options.precision, "found": tally.document()}
+    add_to_result(path.parent, source, dataset.labels.name, facts, part="corruptions")
 
 
 def checkpoint_facts(source: Source) -> dict:
@@ -154,11 +196,26 @@ def print_scores(path: Path) -> None:
     around = f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else ""
     lines = {"mIoU": scores["miou"], "pixel accuracy": scores["pixel_accuracy"]}
     lines |= {"mean accuracy": scores["mean_accuracy"], "boundary F": document["boundary"]["boundary_f"]}
+    if found := foreground(np.array(document["confusion_matrix"]), tuple(document["dataset"]["classes"])):
+        lines |= {f"{name} of {found['class']}": found[name.lower()] for name in ("F1", "precision", "recall")}
+    timing, cost = document["cost"]["timings"][-1], document["cost"]
+    print(
+        f"{'one image':16} {timing['milliseconds']:6.1f} ms, {timing['peak_memory_bytes'] / 1e6:.0f} MB of tensors at "
+        f"{cost['width']}x{cost['height']} on {timing['device']}"
+    )
     for name, value in lines.items():
         shown = "-" if value is None else f"{100 * value:6.2f} %"
-        print(f"{name:16}{shown}{around if name == 'mIoU' else ''}")
-    print(f"{'written':16}{path}")
+        print(f"{name:16} {shown}{around if name == 'mIoU' else ''}")
+    agreement = kappa(np.array(document["confusion_matrix"]))
+    if agreement is not None and agreement < CHANCE:
+        print(
+            f"warning: predictions and masks agree no more than by chance (Cohen's kappa {agreement:.2f}); are these "
+            f"the masks of these images, with the ids of {document['dataset']['title']}?",
+            file=sys.stderr,
+        )
+    print(f"{'written':16} {path}")
 
 
 if __name__ == "__main__":
+    keep_freed_memory(TRAINING)
     sys.exit(main())

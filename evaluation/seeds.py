@@ -8,24 +8,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from evaluation.leaderboard import results_path
-from evaluation.results import read_document, verify
-from zoo.card import find_results, find_seeds
-from zoo.checkpoint import read_info
-from zoo.checkpoint_info import CheckpointError
-from zoo.seeds import spread
-
-
-def seeds_path() -> Path:
-    """The folder with a folder for each further seed."""
-    return Path(__file__).parent.parent / "training" / "seeds"
+from evaluation.measuring.results import read_document, verify
+from zoo.checkpoints.card import find_results, find_seeds
+from zoo.checkpoints.folder import read_info
+from zoo.checkpoints.information import CheckpointError
+from zoo.checkpoints.seeds import spread
+from zoo.places import RESULTS, SEEDS
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns 0, or 1 with what is wrong with a result."""
     parser = argparse.ArgumentParser(prog="python -m evaluation.seeds", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--results", type=Path, default=results_path(), help="results of released checkpoints")
-    parser.add_argument("--seeds", type=Path, default=seeds_path(), help="folder of the other seeds' folders")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="results of released checkpoints")
+    parser.add_argument("--seeds", type=Path, default=SEEDS, help="folder of the other seeds' folders")
     options = parser.parse_args(arguments)
     problems = [line for path in sorted(options.seeds.glob("*/*.json")) for line in check(path)]
     for problem in problems:

@@ -2,18 +2,66 @@
 
 import os
 import shutil
+import sys
+import tempfile
 from pathlib import Path
 
 # Read once when the libraries are imported: no telemetry, no network beyond the loopback.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Gradio deletes its files at the end, also those of the same content that another process has just received.
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="fcn-zoo-tests-")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import pytest
 from hub_client import checkpoint, hub, hub_environment, settings  # noqa: F401 - fixtures of every module
 from PIL import Image
+from site_page import site_folder  # noqa: F401 - built once for all modules
 
 ROOT = Path(__file__).parent.parent
+
+
+# What serves a page, trains or measures takes most of the time; `make quick` leaves out these modules,
+# all browsers and what is marked as slow: two seconds and more.
+SLOW = ("app", "baselines", "benchmark", "bundled_page", "download", "notebook", "package", "parallel", "queue", "smp")
+SLOW += ("start", "training", "tutorial", "zero_gpu")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="leave out browsers, served pages and trainings")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With --quick, keep what takes seconds."""
+    if config.getoption("--quick"):
+        slow = {f"test_{name}.py" for name in SLOW}
+        quick = [
+            item
+            for item in items
+            if item.path.name not in slow and "browser" not in item.fixturenames and not item.get_closest_marker("slow")
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in quick])
+        items[:] = quick
+
+
+@pytest.fixture(scope="session", autouse=True)
+def uploads():
+    """The folder of uploads of this session's pages; it goes with it."""
+    folder = os.environ["GRADIO_TEMP_DIR"]
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """No test may leave torch with another number of threads: the sums of the tests after it would differ."""
+    before = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+    yield
+    if before is not None:
+        after = sys.modules["torch"].get_num_threads()
+        sys.modules["torch"].set_num_threads(before)
+        assert after == before, f"torch had {before} threads before this test and has {after}"
 
 
 @pytest.fixture(scope="session")
@@ -36,8 +84,8 @@ def make_model():
     """A function that builds a tiny FCN of any variant, with random scores instead of zeros, always the same."""
     import torch
 
-    from zoo.fcn import FCN, FCNConfig
     from zoo.labels import CAMVID
+    from zoo.models.fcn import FCN, FCNConfig
 
     def make(variant: str = "fcn8s", **changes):
         tiny = {"backbone": "vgg16_bn", "width": 0.0625, "head_channels": 16, "head_kernel": 3}
@@ -106,6 +154,7 @@ def open_page(viewer_site, browser, viewer_context):
 
     yield make
     for page in pages:
+        page.page.evaluate("localStorage.clear()")  # the next test's visitor is another one
         page.page.close()
         if page.context is not viewer_context:
             page.context.close()

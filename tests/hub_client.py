@@ -26,7 +26,7 @@ def hub(hub_environment):
 @pytest.fixture
 def settings(hub, tmp_path):
     """HubSettings that name `hub`, a cache of the test's own, and nothing to list."""
-    from zoo.settings import HubSettings
+    from zoo.hub.settings import HubSettings
 
     return HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache", pull_seconds=60)
 
@@ -57,9 +57,9 @@ def save_checkpoint(folder: Path, *, variant: str = "fcn8s", loss: str = "ce", s
     """A tiny checkpoint folder with random weights (0.1 MB); returns its CheckpointInfo."""
     import torch
 
-    from zoo.checkpoint import save
-    from zoo.fcn import FCN, FCNConfig
+    from zoo.checkpoints.folder import save
     from zoo.labels import CAMVID
+    from zoo.models.fcn import FCN, FCNConfig
 
     torch.manual_seed(seed)
     size = {"width": width, "head_channels": 16, "head_kernel": 3}

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 import app
-from evaluation.leaderboard import payload
-from evaluation.merging import Additions
-from zoo import checkpoint
-from zoo.catalog import Catalog
-from zoo.fcn import FCN, FCNConfig
+from evaluation.board.merging import Additions
+from evaluation.board.rows import payload
+from zoo.checkpoints import folder as checkpoint
+from zoo.hub.catalog import Catalog
+from zoo.hub.settings import HubSettings
 from zoo.labels import CAMVID
-from zoo.settings import HubSettings
+from zoo.models.fcn import FCN, FCNConfig
+from zoo.page.handlers import Page
 
 LADDER = ["fcn32s-vgg16bn-w6-ce-camvid", "fcn16s-vgg16bn-w6-ce-camvid", "fcn8s-vgg16bn-w6-ce-camvid"]
 FOCAL = "fcn8s-vgg16bn-w6-focal-camvid"
@@ -37,7 +38,7 @@ def write_checkpoints(root: Path) -> None:
         for layer in model.score.values():  # zero-initialised: give every class its own answer
             torch.nn.init.normal_(layer.weight, std=0.5)
         name = checkpoint.checkpoint_name(model.config, loss, "camvid")
-        checkpoint.save(model, root / name, labels=CAMVID, loss=loss, training={})
+        checkpoint.save(model, root / name, labels=CAMVID, loss=loss, training={"epochs": 1})
 
 
 def board(infos) -> dict:
@@ -86,24 +87,24 @@ def board(infos) -> dict:
     }
 
 
-def make_page(root: Path, settings: HubSettings | None = None) -> app.Page:
+def make_page(root: Path, settings: HubSettings | None = None) -> Page:
     """The page's functions over the checkpoints in `root`, and those of the Hub that `settings` name."""
     catalog = Catalog(settings or HubSettings(baselines="off"), root=root)
     return page_of(catalog, lambda: board(catalog.snapshot().checkpoints))
 
 
-def page_of(catalog: Catalog, board: Callable[[], dict]) -> app.Page:
+def page_of(catalog: Catalog, board: Callable[[], dict]) -> Page:
     """The page's functions with `board()` and, unranked beside it, the rows that the Hub adds."""
 
     def assemble(additions: Additions | None = None) -> dict:
         own, found = board(), payload(catalog.settings.cache / "none", additions)
         return own | {"rows": own["rows"] + found["rows"]}
 
-    return app.Page(catalog, assemble)
+    return app.make_page(catalog, assemble)
 
 
 @contextmanager
-def serve(page: app.Page):
+def serve(page: Page):
     """Serve the page on a free port of the loopback; gives its address."""
     blocks = app.launch(page, server_name="127.0.0.1", prevent_thread_lock=True, quiet=True)
     try:

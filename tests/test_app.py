@@ -4,7 +4,6 @@ import json
 import re
 import struct
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -12,6 +11,7 @@ import gradio as gr
 import httpx
 import numpy as np
 import pytest
+from gradio.route_utils import delete_files_created_by_app
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from hub_client import save_checkpoint
@@ -19,12 +19,14 @@ from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_
 from PIL import Image
 
 import app
-from evaluation.metrics import LabelRangeError
-from zoo.catalog import Catalog
-from zoo.examples import examples
+from evaluation.counting.confusion import LabelRangeError
+from zoo.hub.catalog import Catalog
+from zoo.hub.settings import HubSettings
+from zoo.images.examples import examples
+from zoo.models.segmentation import segment
 from zoo.page.address import row_key, ticked
-from zoo.segment import segment
-from zoo.settings import HubSettings
+from zoo.page.api import Api
+from zoo.page.uploads import cached_file, delete_files
 
 pytestmark = GRADIO_WARNINGS
 RUNGS = ["score 32", "score 16", "fused 16", "score 8", "fused 8", "output"]
@@ -55,6 +57,11 @@ class Request:
         self.headers, self.query_params = {"accept-language": language}, query
 
 
+def uploaded(path: Path) -> dict:
+    """A file as the browser names it once it is uploaded."""
+    return {"path": cached_file(Path(path).read_bytes(), Path(path).name)}
+
+
 class Event:
     """A gr.EventData with the given facts."""
 
@@ -78,14 +85,22 @@ def test_api_segments_and_returns_exact_masks(client, page):
     assert set(facts["scores_on_this_image"]) == set(LADDER)
 
 
-def test_a_file_that_is_written_again_is_never_seen_in_part():
-    content = bytes(range(256)) * 8000
-    path = Path(app.cached_file(content, "mask.png"))
-    with ThreadPoolExecutor(4) as pool:
-        writers = [pool.submit(app.cached_file, content, "mask.png") for _ in range(100)]
-        while not all(writer.done() for writer in writers):
-            assert path.read_bytes() == content
-    assert {writer.result() for writer in writers} == {str(path)} and [path] == list(path.parent.iterdir())
+def test_equal_files_have_addresses_that_nobody_can_guess():
+    paths = [Path(cached_file(b"content", "ana/mask.png")) for _ in range(20)]
+    folders = {path.parent.name for path in paths}
+    assert len(folders) == 20 and all(len(name) >= 32 for name in folders)  # 24 random bytes
+    assert all(path.name == "mask.png" and [path] == list(path.parent.iterdir()) for path in paths)
+    delete_files([*map(str, paths), None, str(paths[0])])
+    assert not any(path.parent.exists() for path in paths)
+
+
+def test_what_the_api_gives_out_is_deleted_as_uploads_are(page):
+    path = Path(cached_file(b"content", "mask.png"))
+    blocks = app.build(page)
+    delete_files_created_by_app(blocks, 3600)
+    assert path.exists()
+    delete_files_created_by_app(blocks, -1)
+    assert not path.exists()
 
 
 def test_api_keeps_the_photos_own_size_when_asked(client, tmp_path):
@@ -119,6 +134,8 @@ def test_api_endpoints_are_described_and_take_nothing_optional(client, address):
     } == {
         "/segment": photo,
         "/segment_full_resolution": photo,
+        "/segment_batch": ["images", "checkpoints"],
+        "/segment_video": ["video", "checkpoints"],
         "/checkpoints": [],
         "/leaderboard": [],
         "/leaderboard_details": [],
@@ -167,17 +184,18 @@ def test_no_file_of_the_server_can_be_asked_for(address, page, tmp_path, meta, t
     if started.status_code == 200:
         answer = httpx.get(f"{address}gradio_api/call/{target}/{started.json()['event_id']}", timeout=60).text
         assert "event: error" in answer and "event: complete" not in answer and "data:image" not in answer
-    held = [key for key in page.segmenter.results.entries if key[3] == (64, 64)]
+    held = [key for key in page.segmenter.results.slots if key[3].startswith("64x64 ")]
     assert not held  # the image was never segmented
 
 
 def test_events_of_the_page_are_not_part_of_the_api(page):
     named = {function.api_name for function in app.build(page).fns.values() if function.api_visibility == "public"}
-    assert named == {"segment", "segment_full_resolution", "checkpoints", "leaderboard", "leaderboard_details"}
+    segment = {"segment", "segment_full_resolution", "segment_batch", "segment_video"}
+    assert named == segment | {"checkpoints", "leaderboard", "leaderboard_details"}
 
 
 def test_compare_streams_one_mask_after_the_other(page):
-    steps = list(page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request()))
+    steps = list(page.compare(uploaded(examples()[0].photo), {"selected": LADDER}, None, {}, "trained", Request()))
     statuses = [[panel["status"] for panel in viewer["panels"]] for viewer, *_ in steps]
     assert statuses == [
         ["running", "waiting", "waiting"],
@@ -187,81 +205,118 @@ def test_compare_streams_one_mask_after_the_other(page):
     ]
     viewer, iou, work, status = steps[-1]
     assert viewer["truth"] is not None and len(iou["columns"]) == 3 and status.startswith("3 masks in")
-    assert work.name == "0016E5_07961"
+    assert work.name == "0016E5_08041"
 
 
 def test_image_scores_agree_with_counting_by_hand(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[1].photo), {"selected": LADDER[2:]}, None, {}, False, Request())
+    *_, (_, _, work, _) = page.compare(
+        uploaded(examples()[1].photo), {"selected": LADDER[2:]}, None, {}, "trained", Request()
+    )
     truth, mask = work.truth.mask, work.results[LADDER[2]].mask
     kept = truth != 11
     for index, name in enumerate(work.truth.labels.classes):
         both = ((truth == index) & (mask == index) & kept).sum()
         either = (((truth == index) | (mask == index)) & kept).sum()
         expected = pytest.approx(both / either) if either else None
-        assert app.image_scores(work)[LADDER[2]]["class_iou"][name] == expected
+        assert page.image_scores(work)[LADDER[2]]["class_iou"][name] == expected
 
 
-def test_inside_the_network_is_computed_only_when_opened_and_once(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
+def test_inside_the_network_is_computed_once_for_strip_and_viewer(page):
+    *_, (_, _, work, _) = page.compare(
+        uploaded(examples()[1].photo), {"selected": LADDER}, None, {}, "trained", Request()
+    )
     calls, climb = [], page.segmenter.climb
-    page.segmenter.climb = lambda *arguments: calls.append(arguments) or climb(*arguments)
+    page.segmenter.climb = lambda *arguments, **view: calls.append(arguments) or climb(*arguments, **view)
     try:
-        choice, value = page.inside(work, None, False, Request())
-        assert value is None and not calls
+        strip, choice, value = page.inside(work, None, False, Request())
+        assert value is None and len(calls) == 1
         assert choice.value == LADDER[2] and [name for _, name in choice.choices] == LADDER
-        opened, _, value = page.open_inside(work, LADDER[2], Request("pt-BR"))
-        assert opened and len(calls) == 1 and page.inside(work, LADDER[2], True, Request("pt-BR"))[1] == value
+        opened, _, _, value = page.open_inside(work, LADDER[2], Request("pt-BR"))
+        assert opened and page.inside(work, LADDER[2], True, Request("pt-BR"))[2] == value
         assert len(calls) == 1
     finally:
         page.segmenter.climb = climb
     assert [panel["name"] for panel in value["panels"]] == RUNGS
     assert value["panels"][2]["title"] == "Soma 16" and "passo 32" in value["panels"][2]["subtitle"]
-    assert value["truth"] and value["panels"][-1]["miou"] == app.image_scores(work)[LADDER[2]]["miou"]
+    assert value["truth"] and value["panels"][-1]["miou"] == page.image_scores(work)[LADDER[2]]["miou"]
     rung = page.segmenter.rungs(page.infos[LADDER[2]], work.decoded.image)[0]
     assert rung.mask.shape == (360, 480) and (rung.mask[:32, :32] == rung.mask[0, 0]).all()
+    said = [step.get("sign") or step["title"] for step in strip["steps"]]
+    assert " ".join(said) == "Score 32 ×2 + Score 16 = Fused 16 ×2 + Score 8 = Fused 8 ×8 = Output"
+    pictures = [step for step in strip["steps"] if "src" in step]
+    assert [step["miou"] for step in pictures] == [panel["miou"] for panel in value["panels"]]
+    assert [step["src"] for step in pictures] == [panel["mask"] for panel in value["panels"]]
+
+
+def test_the_strip_ends_where_its_variant_does(page):
+    *_, (_, _, work, _) = page.compare(
+        uploaded(examples()[1].photo), {"selected": LADDER}, None, {}, "trained", Request()
+    )
+    said = [
+        " ".join(step.get("sign") or step["title"] for step in page.inside(work, name, False, Request())[0]["steps"])
+        for name in LADDER[:2]
+    ]
+    assert said == ["Score 32 ×32 = Output", "Score 32 ×2 + Score 16 = Fused 16 ×16 = Output"]
 
 
 def test_inside_of_nothing_is_empty(page):
-    assert page.inside(None, None, True, Request())[1] is None
+    assert page.inside(None, None, True, Request())[::2] == (None, None)
+
+
+def test_a_stopped_comparison_has_no_strip(page):
+    work = page.prepare(str(examples()[1].photo), LADDER)
+    work.stop("stopped")
+    strip, choice, value = page.inside(work, None, False, Request())
+    assert strip is None and value is None and choice.value == LADDER[2]
 
 
 def test_uploaded_labels_replace_those_of_the_example(page, tmp_path):
     path = tmp_path / "labels.png"
     Image.new("L", (480, 360), 3).save(path)
     *_, (_, iou, work, _) = page.compare(
-        str(examples()[0].photo), {"selected": LADDER}, str(path), {}, False, Request()
+        uploaded(examples()[0].photo), {"selected": LADDER}, uploaded(path), {}, "trained", Request()
     )
     assert (work.truth.mask == 3).all() and len(iou["columns"]) == 3
     Image.new("L", (480, 361), 3).save(path)
-    with pytest.raises(gr.Error, match="Both must have the same size"):
-        next(page.compare(str(examples()[0].photo), {"selected": LADDER}, str(path), {}, False, Request()))
+    with pytest.warns(UserWarning, match="Both must have the same size"):
+        *_, (viewer, iou, work, _) = page.compare(
+            uploaded(examples()[0].photo), {"selected": LADDER}, uploaded(path), {}, "trained", Request()
+        )
+    assert viewer["truth"] is None and iou is None and work.truth is None  # not even the example's own
+    assert viewer["notes"][0].startswith("Compared without your ground truth. The label image is 480 × 361")
+    assert page.facts(work)["image"]["notes"] == viewer["notes"] and page.facts(work)["scores_on_this_image"] == {}
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "no image yet"), ("pt-BR,en", "Ainda não há imagem")])
 def test_errors_are_in_the_visitors_language(page, language, words):
     with pytest.raises(gr.Error, match=words) as caught:
-        next(page.compare(None, {"selected": LADDER}, None, {}, False, Request(language)))
+        for *results, status in page.compare(None, {"selected": LADDER}, None, {}, "trained", Request(language)):
+            assert words in status and all(result == gr.skip() for result in results)
     assert not caught.value.print_exception
 
 
-def test_an_upload_that_was_deleted_meanwhile_is_asked_for_again(page, tmp_path):
-    photo, gone = str(examples()[0].photo), str(tmp_path / "gone.png")
+def test_an_upload_that_was_deleted_meanwhile_is_asked_for_again(page):
+    photo, gone = uploaded(examples()[0].photo), uploaded(examples()[1].photo)
+    Path(gone["path"]).unlink()
     for paths in ((gone, None), (photo, gone)):
         with pytest.raises(gr.Error, match="Please bring it again"):
-            next(page.compare(paths[0], {"selected": LADDER}, paths[1], {}, False, Request()))
+            list(page.compare(paths[0], {"selected": LADDER}, paths[1], {}, "trained", Request()))
 
 
 def test_restore_reads_the_address_and_ignores_nonsense(page):
-    photo, picker, strip, board, text, code, waiting, tab = page.restore(
-        Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
-    )
+    with pytest.warns(UserWarning, match=re.escape("não estão disponíveis aqui: ../../etc.")):
+        photo, truth, picker, strip, missing, board, text, code, waiting, tab = page.restore(
+            "{}", Request("pt", example="0016E5_08121", checkpoints=f"{FOCAL},../../etc,{LADDER[0]}")
+        )
+    assert truth is None and missing == ["../../etc"]
     assert photo.endswith("0016E5_08121.png") and strip["selected"] == "0016E5_08121"
     assert picker["selected"] == [FOCAL, LADDER[0]] and picker["strings"]["compare"] == "Comparar"
     assert board["locale"] == "pt-BR" and len(board["rows"]) == 4 and len(text) > 200 and tab.selected == "compare"
     assert code["checkpoints"] == [FOCAL, LADDER[0]] and set(code["offered"]) == {*LADDER, FOCAL}
     assert waiting["strings"]["queue_place"].startswith("Na fila")
-    photo, picker, strip, *_ = page.restore(Request(example="../app", checkpoints="x"))
-    assert photo.endswith("0016E5_07961.png") and picker["selected"] == LADDER
+    with pytest.warns(UserWarning, match="no example '../app'|not on offer here: x"):
+        photo, truth, picker, strip, *_ = page.restore("{", Request(example="../app", checkpoints="x"))
+    assert photo.endswith("0016E5_08041.png") and picker["selected"] == LADDER
 
 
 def test_an_address_may_leave_the_plus_of_a_name_as_it_is():
@@ -278,11 +333,12 @@ def test_an_address_may_leave_the_plus_of_a_name_as_it_is():
         ({"tab": "compare", "lb_sort": "dice.desc"}, "compare"),
         ({"tab": "leaderboard"}, "leaderboard"),
         ({"tab": "code", "lb_sort": "dice.desc"}, "code"),
+        ({"tab": "learn", "learn": "sum"}, "learn"),
         ({"tab": "elsewhere", "lb": "1"}, "compare"),
     ],
 )
 def test_the_address_chooses_the_tab(page, query, tab):
-    assert page.restore(Request(**query))[-1].selected == tab
+    assert page.restore("", Request(**query))[-1].selected == tab
 
 
 def test_links_name_the_row_as_the_table_does(page):
@@ -296,25 +352,26 @@ def test_a_visitors_checkpoint_is_theirs_alone(page, hub, tmp_path, monkeypatch)
     save_checkpoint(tmp_path / "remote", seed=7)
     hub.add("ana/net", tmp_path / "remote")
     settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
-    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
+    own = app.make_page(Catalog(settings, root=page.catalog._root), lambda: page.board)
     *steps, (box, text, picker, added) = own.add("ana/net", {"selected": LADDER}, {}, Request("pt-BR"))
     assert steps[0][1] == "Lendo o repositório …" and "ana/net está na lista" in text
     assert box == "" and picker["selected"] == [*LADDER, "ana/net"] and list(added) == ["ana/net"]
     item = next(item for item in picker["items"] if item["name"] == "ana/net")
     assert item["subtitle"].endswith(f"ana/net@{added['ana/net'].revision[:7]}")
-    photo, ticked = str(examples()[0].photo), {"selected": ["ana/net"]}
-    *_, (viewer, _, work, _) = own.compare(photo, ticked, None, added, False, Request())
+    photo, ticked = uploaded(examples()[0].photo), {"selected": ["ana/net"]}
+    *_, (viewer, _, work, _) = own.compare(photo, ticked, None, added, "trained", Request())
     assert viewer["panels"][0]["status"] == "done" and work.infos[0].source == "hub"
     with pytest.raises(gr.Error, match="no checkpoint 'ana/net'"):  # another visitor who knows the name
-        next(own.compare(photo, ticked, None, {}, False, Request()))
-    assert "ana/net" not in {entry["name"] for entry in own.checkpoints()}
-    assert [item["name"] for item in own.relist(picker, added, Request())[0]["items"]].count("ana/net") == 1
+        list(own.compare(photo, ticked, None, {}, "trained", Request()))
+    assert "ana/net" not in {entry["name"] for entry in Api(own).checkpoints()}
+    relisted, _, missing = own.relist(picker, added, [], Request())
+    assert [item["name"] for item in relisted["items"]].count("ana/net") == 1 and missing == []
 
 
 @pytest.mark.parametrize(("text", "words"), [("", "No repository"), ("a b", "OWNER/NAME"), ("bo/gone", "not found")])
 def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, words):
     settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
-    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
+    own = app.make_page(Catalog(settings, root=page.catalog._root), lambda: page.board)
     with pytest.raises(gr.Error, match=words) as caught:
         list(own.add(text, {"selected": LADDER}, {}, Request()))
     assert not caught.value.print_exception
@@ -332,7 +389,7 @@ def test_a_repository_that_cannot_be_added_says_why(page, hub, tmp_path, text, w
 )
 def test_errors_of_the_hub_are_said_in_the_visitors_language(page, hub, tmp_path, files, words):
     settings = HubSettings(endpoint=hub.endpoint, cache=tmp_path / "cache")
-    own = app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board)
+    own = app.make_page(Catalog(settings, root=page.catalog._root), lambda: page.board)
     hub.add("bo/net", files)
     with pytest.raises(gr.Error, match=re.escape(words)):
         list(own.add("bo/net", {"selected": LADDER}, {}, Request("pt-BR")))
@@ -352,7 +409,7 @@ def test_errors_of_the_hub_are_said_in_the_visitors_language(page, hub, tmp_path
 )
 def test_the_hub_is_hidden_where_it_has_no_use(page, tmp_path, options, shown):
     settings = HubSettings(endpoint="http://127.0.0.1:9", cache=tmp_path, **options)
-    blocks = app.build(app.Page(Catalog(settings, root=page.catalog._root), lambda: page.board))
+    blocks = app.build(app.make_page(Catalog(settings, root=page.catalog._root), lambda: page.board))
     parts = {block.elem_id: block for block in blocks.blocks.values() if getattr(block, "elem_id", None)}
 
     def visible(block):
@@ -362,7 +419,7 @@ def test_the_hub_is_hidden_where_it_has_no_use(page, tmp_path, options, shown):
 
 
 def test_stopping_marks_what_has_not_finished(page):
-    steps = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
+    steps = page.compare(uploaded(examples()[0].photo), {"selected": LADDER}, None, {}, "trained", Request())
     next(steps)
     _, _, work, _ = next(steps)
     viewer, status = page.stop(work, Request())
@@ -388,7 +445,9 @@ def test_warm_up_leaves_the_first_comparison_ready(page):
 
 
 def test_confusion_of_label_sets_is_not_scored(page):
-    *_, (_, _, work, _) = page.compare(str(examples()[0].photo), {"selected": LADDER}, None, {}, False, Request())
+    *_, (_, _, work, _) = page.compare(
+        uploaded(examples()[0].photo), {"selected": LADDER}, None, {}, "trained", Request()
+    )
     work.truth.mask[:] = 12  # neither a class nor void: the metric must refuse it rather than count it
     with pytest.raises(LabelRangeError):
-        app.image_scores(work)
+        page.image_scores(work)

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from evaluation.datasets import open_dataset
@@ -127,6 +129,7 @@ def test_device_crops_resize_as_torch_does(camvid, scale):
     assert {draw(crops.recipe, (40, 56), seed).flip for seed in range(100, 106)} == {False, True}
 
 
+@pytest.mark.slow
 def test_device_crops_are_distributed_as_the_loaders(camvid):
     """Share of void and of every class, and mean and deviation of the colours, over 600 crops of each."""
     changes = {"crop": 48, "jitter": 0.4}
@@ -151,6 +154,26 @@ def test_device_crops_repeat_and_fill_with_void(camvid):
     assert torch.equal(images, again) and images.is_contiguous(memory_format=torch.channels_last)
     outside = (images * 255 - torch.tensor([124, 116, 104]).view(1, 3, 1, 1)).abs().amax(1) < 1e-3
     assert outside.float().mean() > 0.2 and (masks[outside] == CAMVID.void).float().mean() > 0.99
+
+
+def test_device_crops_of_images_of_several_sizes(camvid, tmp_path):
+    """Each is cropped as if it were alone: what lies beyond it in memory is never seen."""
+    root = tmp_path / "own"
+    for kind in ("images", "masks"):
+        (root / "train" / kind).mkdir(parents=True)
+    (root / "classes.txt").write_text("background\nthing\n")
+    random = np.random.default_rng(0)
+    for name, (height, width) in {"a": (30, 70), "b": (64, 20), "c": (40, 40)}.items():
+        Image.fromarray(random.integers(0, 256, (height, width, 3), np.uint8)).save(root / f"train/images/{name}.png")
+        Image.fromarray(random.integers(0, 2, (height, width), np.uint8)).save(root / f"train/masks/{name}.png")
+    dataset, recipe = open_dataset("folder", root, "train"), replace(TINY, crop=48, jitter=0.0)
+    items = [(index, seed) for seed in range(4) for index in range(3)]
+    images, masks = DeviceCrops(dataset, recipe, torch.device("cpu"))(items)
+    for place, (index, seed) in enumerate(items):
+        alone = DeviceCrops(dataset.subset([index]), recipe, torch.device("cpu"))
+        image, mask = alone([(0, seed)])
+        torch.testing.assert_close(images[place], image[0], rtol=0, atol=1e-4)
+        assert torch.equal(masks[place], mask[0])
 
 
 @pytest.mark.parametrize("kind", ["brightness", "contrast", "saturation", "hue"])

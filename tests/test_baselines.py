@@ -21,20 +21,30 @@ from playwright.sync_api import expect
 
 from evaluation.__main__ import main as evaluate
 from evaluation.benchmark.ports import silent_port
-from evaluation.leaderboard import check_submission, payload
-from evaluation.results import read_document
-from evaluation.sources import ClassMismatchError, match_classes, open_source
-from zoo import baselines
-from zoo.baselines import TORCHVISION, Baseline, baseline_info, baseline_infos, load_baseline, weights_path
-from zoo.catalog import Catalog, load
-from zoo.checkpoint_info import CheckpointError
-from zoo.comparison import Comparison, Segmenter, choose, presets
-from zoo.controls import picker_value
-from zoo.hub import HubError, HubUnreachable
+from evaluation.board.rows import payload
+from evaluation.board.submission import check_submission
+from evaluation.measuring.results import read_document
+from evaluation.measuring.sources import ClassMismatchError, match_classes, open_source
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub import torchvision_weights as baselines
+from zoo.hub.catalog import Catalog, load
+from zoo.hub.requests import HubError, HubUnreachable
+from zoo.hub.settings import HubSettings
+from zoo.hub.torchvision_weights import (
+    TORCHVISION,
+    Baseline,
+    baseline_info,
+    baseline_infos,
+    load_baseline,
+    weights_path,
+)
+from zoo.images.photo import decode_image
 from zoo.labels import CAMVID, PASCAL_VOC, LabelSet
-from zoo.offer import Offer
-from zoo.presentation import inside_choices, viewer_value
-from zoo.segment import decode_image, segment
+from zoo.models.segmentation import segment
+from zoo.page.comparison import Comparison, Segmenter, choose, presets
+from zoo.page.controls import picker_value
+from zoo.page.offer import Offer
+from zoo.page.values import inside_choices, viewer_value
 
 pytestmark = GRADIO_WARNINGS
 expect.set_options(timeout=PATIENCE)
@@ -80,7 +90,7 @@ def test_facts_are_torchvisions_own(name):
 
 @pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
 def test_structure_takes_torchvisions_weights(name):
-    from zoo.checkpoint import weightless
+    from zoo.checkpoints.folder import weightless
 
     with torch.device("meta"):
         auxiliary = torchvision.models.get_model(name, weights=None, weights_backbone=None, aux_loss=True)
@@ -166,7 +176,7 @@ def test_the_catalog_lists_them_apart_and_asks_for_nothing(hub, settings, tmp_pa
     assert not snapshot.checkpoints and not hub.requests
     assert Catalog(replace(settings, baselines="off"), tmp_path / "none").snapshot().baselines == ()
     with pytest.raises(ValueError, match="FCN_ZOO_BASELINES"):
-        replace(settings, baselines="some")
+        HubSettings.from_environment({"FCN_ZOO_BASELINES": "some"})
 
 
 def test_no_preset_and_no_default_picks_one(tmp_path, settings):
@@ -183,7 +193,7 @@ def test_no_preset_and_no_default_picks_one(tmp_path, settings):
 
 def test_a_picked_one_gets_a_panel_and_a_failed_one_its_reason_in_the_visitors_language(hub, settings, published):
     catalog = Catalog(settings)
-    segmenter = Segmenter(lambda info, progress: catalog.load(info.name))
+    segmenter = Segmenter(catalog.load_engine)
     decoded = decode_image(_png())
     infos = choose({info.name: info for info in baseline_infos()}, [NAME, "torchvision:fcn_resnet50"])
     work = Comparison("photo", decoded, infos)
@@ -246,7 +256,7 @@ def test_a_baseline_is_evaluated_and_its_result_may_be_submitted(tmp_path, publi
     assert not [line for line in check_submission(path) if "git_commit" not in line]
     (row,) = payload(out)["rows"]
     info = baseline_info(NAME)
-    assert import_module("zoo.offer").scores_of([row])[info.sha256]["miou"] == row["miou"]
+    assert import_module("zoo.page.offer").scores_of([row])[info.sha256]["miou"] == row["miou"]
     document["checkpoint"]["sha256"] = "0" * 64
     path.write_text(json.dumps(document))
     assert any("publishes no such weights" in line for line in check_submission(path))

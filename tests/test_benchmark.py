@@ -7,11 +7,11 @@ import httpx
 import pytest
 
 from evaluation.benchmark.__main__ import NEED_DATA, SECTIONS, main
-from evaluation.benchmark.measure import in_turns
 from evaluation.benchmark.ports import answering_port, refusing_port, silent_port
+from zoo.models.timing import in_turns
 
 # Each starts the page in a process of its own, which takes too long here.
-SERVED = ("start", "memory", "hub", "visitors")
+SERVED = ("start", "memory", "hub", "visitors", "soak", "faults", "browser")
 
 
 def test_quick_benchmark_prints_and_writes_every_figure(camvid, tmp_path, capsys):
@@ -46,3 +46,11 @@ def test_hubs_that_answer_refuse_and_say_nothing():
         httpx.get(f"{endpoint}/api/models", timeout=0.2)
     with refusing_port() as endpoint, pytest.raises(httpx.ConnectError):
         httpx.get(f"{endpoint}/api/models")
+
+
+def test_a_short_soak_fails_no_request_and_keeps_its_memory(tmp_path):
+    out = tmp_path / "benchmark.json"
+    assert main(["--quick", "--sections", "soak", "--out", str(out)]) == 0
+    rows = {row["what"]: row["value"] for row in json.loads(out.read_text(encoding="utf-8"))["sections"]["soak"]}
+    opened, failures, quiet, peak, end, more = rows.values()
+    assert opened == 4 and failures == 0 and 100 < quiet <= peak and end <= peak and more <= 512

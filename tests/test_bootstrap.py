@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from evaluation.bootstrap import (
+from evaluation.counting.bootstrap import (
     block_weights,
     both_intervals,
     boundary_statistic,
@@ -17,8 +17,8 @@ from evaluation.bootstrap import (
     score_statistic,
     wider,
 )
-from evaluation.boundary import boundary_f
-from evaluation.metrics import scores
+from evaluation.counting.boundary import boundary_f
+from evaluation.counting.confusion import scores
 
 
 def accuracy_statistic(hits, pixels):
@@ -147,7 +147,7 @@ def test_chunks_and_seed_give_the_same_samples(monkeypatch):
     whole = resample(("a",) * 20, statistic, resamples=300, seed=4)
     assert np.array_equal(whole, resample(("a",) * 20, statistic, resamples=300, seed=4))
     assert not np.array_equal(whole, resample(("a",) * 20, statistic, resamples=300, seed=5))
-    monkeypatch.setattr("evaluation.bootstrap._CHUNK", 20 * 70)
+    monkeypatch.setattr("evaluation.counting.bootstrap._CHUNK", 20 * 70)
     assert np.array_equal(whole, resample(("a",) * 20, statistic, resamples=300, seed=4))
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
+from sklearn.metrics import confusion_matrix
 
-from evaluation import boundary
-from evaluation.boundary import (
+from evaluation.counting import boundary as boundary
+from evaluation.counting.boundary import (
     BAND_WIDTHS,
     band_confusion_matrices,
     boundaries,
@@ -20,9 +21,11 @@ from evaluation.boundary import (
     boundary_f,
     boundary_f_per_image,
     dilate,
+    nested_confusion_matrices,
     nested_dilations,
     squared_tolerance,
 )
+from evaluation.counting.confusion import LabelRangeError
 
 VOID = 9
 
@@ -78,6 +81,7 @@ def blobs(shape, classes, seed, void=VOID):
     return mask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [5, 70, 130])
 def test_counts_equal_distance_transforms_at_real_tolerance(classes):
     void = 255
@@ -133,6 +137,31 @@ def test_split_score_is_the_mean_over_images_with_a_boundary():
     empty = boundary_counts(flat, flat, 2, VOID)[None]
     assert boundary_f(counts) == 0.5
     assert boundary_f(np.concatenate([counts, empty])) == 0.5
+
+
+@pytest.mark.parametrize(("classes", "void"), [(4, VOID), (4, 4), (200, 255)])
+def test_the_count_of_the_bands_holds_that_of_the_whole_image(classes, void):
+    target = np.where(blobs((40, 50), 4, 5) == VOID, void, blobs((40, 50), 4, 5)).astype(np.uint8)
+    prediction = np.random.default_rng(0).integers(0, classes, target.shape).astype(np.uint8)
+    *bands, whole = nested_confusion_matrices(prediction, target, classes, void)
+    known = target != void
+    wanted = confusion_matrix(target[known], prediction[known], labels=range(classes))
+    np.testing.assert_array_equal(whole, wanted)
+    depth = ndimage.distance_transform_edt(~(boundaries(target) & known))
+    for width, band in zip(BAND_WIDTHS, bands, strict=True):
+        near = known & (depth < width)
+        wanted = confusion_matrix(target[near], prediction[near], labels=range(classes))
+        np.testing.assert_array_equal(band, wanted)
+
+
+@pytest.mark.parametrize("name", ["prediction", "target"])
+def test_values_that_are_no_class_are_not_counted(name):
+    masks = {"prediction": np.zeros((8, 8), np.uint8), "target": np.zeros((8, 8), np.uint8)}
+    masks[name][3, 4] = 7
+    with pytest.raises(LabelRangeError, match=f"{name} holds 7; classes are 0 to 3, void is 9"):
+        nested_confusion_matrices(**masks, classes=4, void=VOID)
+    with pytest.raises(ValueError, match=r"prediction is \(8, 8\) but target is \(8, 1\)"):
+        nested_confusion_matrices(masks["prediction"], np.zeros((8, 1), np.uint8), 4, VOID)
 
 
 def test_void_pixels_do_not_count():

@@ -11,7 +11,9 @@ from page_server import GRADIO_WARNINGS, LADDER
 from PIL import Image
 from playwright.sync_api import expect
 
-from zoo.examples import examples
+from zoo.images.examples import examples
+from zoo.images.photo import decode_image
+from zoo.page.comparison import View
 
 pytestmark = GRADIO_WARNINGS
 expect.set_options(timeout=PATIENCE)
@@ -142,7 +144,7 @@ def test_ground_truth_of_ones_own_is_compared_and_a_wrong_one_explained(visit, s
         tab.locator("#truth button[aria-label=Clear]")
     ).click()
     tab.locator("#truth input[type=file]").set_input_files(tmp_path / "small.png")
-    expect(tab.get_by_text("Both must have the same size", exact=False)).to_be_visible()
+    expect(tab.locator("#viewer .notes")).to_contain_text("Both must have the same size")
 
 
 def test_a_large_photo_keeps_its_own_size_when_asked(visit, server, street, tmp_path):
@@ -154,12 +156,20 @@ def test_a_large_photo_keeps_its_own_size_when_asked(visit, server, street, tmp_
     note = tab.get_by_text("Image reduced from 1600 × 1200 to 1024 × 768 pixels.", exact=False)
     expect(note).to_be_visible()
     wait_for_masks(tab, 1)
+    info, seen, view = page.infos[LADDER[2]], decode_image(tmp_path / "large.png").image, View((1600, 1200))
+    np.testing.assert_array_equal(downloaded(tab), page.segmenter.segment(info, seen, view=view).mask)
     tab.get_by_label("Full resolution").check()
+    expect(tab.locator("#stale")).to_contain_text("size")
     tab.locator("#go").click()
-    expect(note).to_have_count(0)
+    expect(tab.locator("#stale .stale")).to_be_hidden()
     wait_for_masks(tab, 1)
+    expected = page.segmenter.segment(info, large, view=View((1600, 1200), "full")).mask
+    np.testing.assert_array_equal(downloaded(tab), expected)
+
+
+def downloaded(tab) -> np.ndarray:
+    """The mask in the zip that the page hands out."""
     with tab.expect_download() as download:
         tab.locator("#download").click()
     with zipfile.ZipFile(io.BytesIO(download.value.path().read_bytes())) as archive:
-        mask = np.array(Image.open(io.BytesIO(archive.read(f"masks/{LADDER[2]}.png"))))
-    assert np.array_equal(mask, page.segmenter.segment(page.infos[LADDER[2]], large).mask)
+        return np.array(Image.open(io.BytesIO(archive.read(f"masks/{LADDER[2]}.png"))))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -9,9 +10,10 @@ from hub_client import save_checkpoint
 from huggingface_hub import ModelCard, parse_eval_result_entries
 from PIL import Image
 
-from zoo.card import card, draw_picture, eval_results, find_results, front_matter, write_card
-from zoo.checkpoint import load_folder, read_info
-from zoo.checkpoint_info import CheckpointError
+from zoo.checkpoints.card import card, draw_picture, eval_results, find_results, front_matter, task_place, write_card
+from zoo.checkpoints.folder import load_folder, read_info
+from zoo.checkpoints.information import CheckpointError
+from zoo.checkpoints.titles import subtitle
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +53,27 @@ def result(info):
 
 
 def test_front_matter_reads_back_with_the_hubs_own_reader(info, result):
-    data = ModelCard(card(info, [result])).data
+    data = ModelCard(card(info, [result], benchmark="ana/streets")).data
     assert (data.library_name, data.pipeline_tag, data.license) == ("fcn-zoo", "image-segmentation", "cc-by-nc-4.0")
-    assert {"fcn-zoo", "fcn8s", "ce"} <= set(data.tags) and data.datasets == ["camvid"]
+    assert {"fcn-zoo", "fcn8s", "ce"} <= set(data.tags) and data.datasets == ["ana/streets"]
+    assert {(entry.dataset_type, entry.dataset_config) for entry in data.eval_results} == {("ana/streets", "camvid")}
     found = {(entry.metric_type, entry.dataset_split): entry.metric_value for entry in data.eval_results}
     assert found == {("mean_iou", "val"): 0.5234, ("accuracy", "val"): 0.871}
+
+
+def test_programs_for_an_exported_file_name_it_at_the_working_size(info):
+    shown = card(replace(info, working_size=480), repository="ana/streets")
+    assert f"`python -m zoo export ana/streets {info.name}.onnx`" in shown and "«" not in shown
+    blocks = re.findall(r"```(?:python|html)\n(.*?)```", shown, re.DOTALL)
+    programs = [block for block in blocks if f'"{info.name}.onnx"' in block]
+    assert [("onnxruntime" in one, "openvino" in one, "<script" in one) for one in programs] == [
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert "photo.thumbnail((480, 480))" in programs[1]
+    for program in programs[:2]:
+        compile(program, "card", "exec")
 
 
 def test_front_matter_stands_without_results_too(info):
@@ -64,11 +82,23 @@ def test_front_matter_stands_without_results_too(info):
     assert "None measured yet" in card(info)
 
 
+def test_nothing_for_the_hub_names_a_data_set_that_is_no_repository(info, result):
+    front = yaml.safe_load(front_matter(info, [result]).strip("-\n"))
+    assert not {"model-index", "datasets"} & front.keys() and eval_results(info, [result], None) == {}
+    assert "| Mean IoU | 52.3 % [43.0, 61.0] |" in card(info, [result])
+
+
 def test_eval_results_read_back_with_the_hubs_own_reader(info, result):
-    files = eval_results(info, [result])
+    files = eval_results(info, [result], "ana/streets")
     assert list(files) == [".eval_results/camvid.yaml"]
     entry = parse_eval_result_entries(yaml.safe_load(files[".eval_results/camvid.yaml"]))[0]
-    assert (entry.dataset_id, entry.task_id, entry.value, entry.date) == ("camvid", "val", 52.34, "2026-01-31")
+    assert (entry.dataset_id, entry.task_id, entry.value, entry.date) == (
+        "ana/streets",
+        "camvid_val",
+        52.34,
+        "2026-01-31",
+    )
+    assert task_place(entry.dataset_id, entry.task_id) == ("camvid", "val") == task_place("camvid", "val")
     assert info.sha256 in entry.notes and "void: dropped" in entry.notes
 
 
@@ -120,8 +150,11 @@ def test_cards_are_written_into_the_folder_with_a_picture(folder, info, result, 
     model = load_folder(folder)
     with Image.open(draw_picture(folder, model, tmp_path / "photo.png")) as picture:
         assert picture.size == (1280, 213)
-    written = write_card(folder, info, [result])
+    written = write_card(folder, info, [result], benchmark="ana/streets")
     assert [path.relative_to(folder).as_posix() for path in written] == ["README.md", ".eval_results/camvid.yaml"]
+    (folder / ".eval_results" / "other.yaml").write_text("- somebody else's\n")
+    assert [path.name for path in write_card(folder, info, [result])] == ["README.md"]
+    assert [path.name for path in (folder / ".eval_results").iterdir()] == ["other.yaml"]
     assert "](example.png)" in (folder / "README.md").read_text()
     assert not list(folder.rglob("*.part"))
 
@@ -133,3 +166,22 @@ def test_results_are_found_by_their_weights(info, result, tmp_path):
     (tmp_path / "c.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"c\.json"):
         find_results(tmp_path, info)
+
+
+def test_a_card_states_the_terms_of_all_that_was_trained_on(info):
+    pretraining = "ImageNet; VGG-16 of the Visual Geometry Group, University of Oxford, CC BY"
+    both = replace(info, training=info.training | {"extra_dataset": "street", "pretraining": pretraining})
+    text = card(both)
+    data = ModelCard(text).data
+    assert (data.license, data.license_name) == ("other", "camvid+street-terms")
+    for part in (
+        "CC BY-NC 4.0",
+        "non-commercial and research experiments",
+        f"{pretraining}.",
+        "@inproceedings{simonyan",
+    ):
+        assert part in text
+    assert text.count("@inproceedings{frohlich2010fast") == 1 and 'Fr{\\"o}hlich' in text
+    assert "People, bicycles" not in text and "people, bicycles, poles" in text
+    assert (both.backbone_label, subtitle(both)) == ("vgg16bn-w6-in", "vgg16bn-w6-in · camvid+street")
+    assert "simonyan" not in card(info) and card(info).count("trained elsewhere") == 0

@@ -11,10 +11,10 @@ import torch
 from hub_client import save_checkpoint
 
 from evaluation.benchmark.ports import silent_port
-from zoo.catalog import Catalog, catalog, find, load, name_of, scan, select
-from zoo.checkpoint import load_folder
-from zoo.checkpoint_info import CheckpointError
-from zoo.hub import HubError
+from zoo.checkpoints.folder import load_folder
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.catalog import Catalog, catalog, find, load, scan, select
+from zoo.hub.requests import HubError
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
@@ -89,7 +89,7 @@ def test_find_names_the_choices(root):
 
 
 def test_load_takes_names_folders_and_repositories(root, settings, hub, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: root)
+    monkeypatch.setattr(import_module("zoo.hub.catalog"), "bundled_folder", lambda: root)
     for variable, value in (("HF_ENDPOINT", settings.endpoint), ("FCN_ZOO_CACHE", str(settings.cache))):
         monkeypatch.setenv(variable, value)
     name = sorted(path.name for path in root.iterdir())[0]
@@ -117,7 +117,7 @@ def test_the_first_snapshot_does_not_wait_and_the_hubs_checkpoints_follow(root, 
     first = catalog.snapshot()
     assert len(first.checkpoints) == 3 and first.hub == "waiting" and not hub.requests
     later = catalog.refresh(wait=10)
-    assert [name_of(info) for info in later.checkpoints[3:]] == ["ana/net"]
+    assert [info.offered_as for info in later.checkpoints[3:]] == ["ana/net"]
     assert later.hub == "listed" and not later.refreshing and later.age_seconds() < 10 and "just now" in later.note()
 
 
@@ -130,7 +130,7 @@ def test_the_same_weights_appear_once_and_as_the_bundled_ones(root, settings, hu
     bundled = catalog(root)[0]
     hub.add("ana/copy", root / bundled.name)
     snapshot = Catalog(settings, root).refresh(wait=10)
-    assert [name_of(info) for info in snapshot.checkpoints if info.sha256 == bundled.sha256] == [bundled.name]
+    assert [info.offered_as for info in snapshot.checkpoints if info.sha256 == bundled.sha256] == [bundled.name]
 
 
 def test_a_fresh_listing_comes_from_disk_and_an_old_one_is_renewed(root, settings, hub):
@@ -172,8 +172,8 @@ def test_a_hub_that_swallows_packets_leaves_the_page_alone(root, settings):
         assert len(during.checkpoints) == 3 and during.refreshing
         after = catalog.refresh(wait=5)
         assert after.hub == "failed" and "not answered" in after.note() and "none shown" in after.note()
-        translated = after.note().translate("pt-BR")
-        assert "o servidor não responde há 0.5 s" in translated and "nenhum mostrado" in translated
+        translated = after.note().in_language("pt-BR")
+        assert "o servidor não responde há 0,5 s" in translated and "nenhum mostrado" in translated
         assert time.monotonic() - started < 10
 
 

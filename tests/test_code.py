@@ -2,10 +2,12 @@
 
 import asyncio
 import base64
+import io
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,8 +21,11 @@ from page_reading import PATIENCE
 from page_server import FOCAL, GRADIO_WARNINGS, LADDER, make_page, serve, write_checkpoints
 from PIL import Image
 from playwright.sync_api import expect
+from video_files import grey, video
 
-from zoo.examples import examples
+from zoo.checkpoints.export import snippet as exported
+from zoo.images.examples import examples
+from zoo.images.photo import LONG_SIDE
 
 pytestmark = GRADIO_WARNINGS
 TICKED = [LADDER[0], FOCAL]
@@ -50,8 +55,12 @@ def tab(browser, server):
     context.close()
 
 
-def snippet(tab, title: str) -> str:
+def snippet(tab, title: str, work: str = "One image") -> str:
     tab.locator("#code").get_by_role("button", name=title, exact=True).click()
+    if title in PROGRAMS:
+        tab.locator("#code").get_by_role("button", name=work, exact=True).click()
+    else:
+        expect(tab.locator("#code .code-works")).to_be_hidden()  # its settings serve all
     return tab.locator("#code pre code").inner_text()
 
 
@@ -82,6 +91,47 @@ def test_snippets_run_as_they_stand(tab, server, tmp_path, title):
     for name, mask in found.items():
         with mask:
             assert np.array_equal(np.array(mask), results[name].mask)
+
+
+@pytest.mark.parametrize("title", PROGRAMS)
+def test_snippets_for_many_images_and_for_a_video_run_too(tab, server, tmp_path, title):
+    page, _ = server
+    if not shutil.which(PROGRAMS[title][0]):
+        pytest.skip(f"{PROGRAMS[title][0]} is not installed")
+    for name, example in zip(("street.jpg", "corner.jpg"), examples(), strict=False):
+        shutil.copy(example.photo, tmp_path / name)
+    (tmp_path / "trip.mp4").write_bytes(video([grey(40 * number) for number in range(6)], 10))
+    found = {}
+    for work, name in (("Many images", "fcn-masks.zip"), ("A video", "fcn-video.zip")):
+        source = snippet(tab, title, work)
+        done = subprocess.run(PROGRAMS[title], input=source, cwd=tmp_path, capture_output=True, text=True, timeout=90)
+        assert done.returncode == 0, done.stderr
+        place = str(tmp_path / name) if title == "curl" else done.stdout.split()[-1]
+        content = httpx.get(place).content if place.startswith("http") else Path(place).read_bytes()
+        found[work] = zipfile.ZipFile(io.BytesIO(content))
+    assert {f"masks/{name}/{photo}.png" for name in TICKED for photo in ("street", "corner")} < names_in(
+        found["Many images"]
+    )
+    with Image.open(examples()[0].photo) as photo, found["Many images"].open(f"masks/{FOCAL}/street.png") as mask:
+        result = page.segmenter.segment(page.infos[FOCAL], photo.convert("RGB"))
+        assert np.array_equal(np.array(Image.open(mask)), result.mask)
+    assert {f"overlays/{name}.mp4" for name in TICKED} < names_in(found["A video"])
+    assert json.loads(found["A video"].read("summary.json"))["frames"] == 3
+
+
+def names_in(archive: zipfile.ZipFile) -> set[str]:
+    return set(archive.namelist())
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "ONNX Runtime Web": "browser"}.items(),
+)
+def test_snippets_for_an_exported_file_name_the_first_ticked_one(tab, title, name):
+    """The programs themselves are run by tests/test_export.py."""
+    expected = exported(name).replace("«FILE»", f"{TICKED[0]}.onnx").replace("«SIDE»", str(LONG_SIDE))
+    assert snippet(tab, title) == expected.rstrip()
+    expect(tab.locator("#code .code-note")).to_contain_text(f"python -m zoo export {TICKED[0]} {TICKED[0]}.onnx")
 
 
 def test_mcp_settings_name_this_page(tab, server):
@@ -141,15 +191,18 @@ def test_an_agent_lists_checkpoints_segments_and_reads_the_leaderboard(server):
     page, address = server
     photo = examples()[2].photo
     image = "data:image/png;base64," + base64.b64encode(photo.read_bytes()).decode()
-    tools, listed, segmented, board, wrong = ask(
+    clip = base64.b64encode(video([grey(40 * number) for number in range(6)], 10)).decode()
+    tools, listed, segmented, board, wrong, many, filmed = ask(
         address,
         ("checkpoints", {}),
         ("segment", {"image": image, "checkpoints": [FOCAL]}),
         ("leaderboard", {}),
         ("segment", {"image": image, "checkpoints": ["fcn8s-of-nobody"]}),
+        ("segment_batch", {"images": [image, image], "checkpoints": [FOCAL]}),
+        ("segment_video", {"video": f"data:video/mp4;base64,{clip}", "checkpoints": [FOCAL]}),
     )
     described = {tool.name: tool for tool in tools}
-    more = {"segment_full_resolution", "leaderboard_details"}
+    more = {"segment_full_resolution", "segment_batch", "segment_video", "leaderboard_details"}
     assert set(described) == {"segment", "checkpoints", "leaderboard"} | more
     assert all(len(tool.description) > 80 and "Returns: " in tool.description for tool in tools)
     parameters = described["segment"].inputSchema["properties"]
@@ -157,6 +210,8 @@ def test_an_agent_lists_checkpoints_segments_and_reads_the_leaderboard(server):
     assert not listed.isError and all(f"'name': '{name}'" in listed.content[0].text for name in (*LADDER, FOCAL))
     assert not board.isError and "'miou': 0.62" in board.content[0].text and "'rank': 1" in board.content[0].text
     assert wrong.isError and "There is no checkpoint 'fcn8s-of-nobody'" in wrong.content[0].text
+    assert not many.isError and "fcn-masks.zip" in many.content[0].text and "'not_reached': []" in str(many.content)
+    assert not filmed.isError and f"{FOCAL}.mp4" in str(filmed.content) and "'frames': 3" in str(filmed.content)
     told = segmented.content[0].text
     url = told.split("'url': '")[1].split("'")[0]
     with Image.open(photo) as opened:

@@ -7,9 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from zoo.checkpoint import load_folder
-from zoo.checkpoint_info import CheckpointError
-from zoo.convert import CONVOLUTIONS, convert
+from zoo.checkpoints.conversion import CONVOLUTIONS, convert
+from zoo.checkpoints.folder import load_folder
+from zoo.checkpoints.information import CheckpointError
 from zoo.labels import CAMVID, PASCAL_VOC
 
 CLASSES = 21

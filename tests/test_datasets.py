@@ -82,20 +82,20 @@ def damage(camvid, change):
     ("change", "message"),
     [
         (lambda image, mask: mask.unlink(), r"valannot/0001TP_00001\.png: mask is missing \(1 of 4"),
-        (lambda image, mask: image.write_bytes(b"no image"), r"val/0001TP_00001\.png: broken image file"),
-        (lambda image, mask: image.write_bytes(image.read_bytes()[:200]), r"val/0001TP_00001\.png: broken image file"),
-        (lambda image, mask: mask.write_bytes(b""), r"valannot/0001TP_00001\.png: broken image file"),
+        (lambda image, mask: image.write_bytes(b"no image"), r"val/0001TP_00001\.png: .* not an image"),
+        (lambda image, mask: image.write_bytes(image.read_bytes()[:200]), r"val/0001TP_00001\.png: .* damaged"),
+        (lambda image, mask: mask.write_bytes(b""), r"valannot/0001TP_00001\.png: "),
         (
             lambda image, mask: Image.fromarray(np.zeros((3, 3), np.uint8)).save(mask),
             r"valannot/0001TP_00001\.png: is 3x3 but its image is 56x40",
         ),
         (
             lambda image, mask: Image.fromarray(np.full((40, 56), 12, np.uint8)).save(mask),
-            r"label value 12 is neither a class \(0\.\.10\) nor void \(11\)",
+            r"valannot/0001TP_00001\.png: .* value 12, which is no class of CamVid: ids go from 0 to 10",
         ),
         (
             lambda image, mask: Image.fromarray(np.zeros((40, 56, 3), np.uint8)).save(mask),
-            "needs one 8-bit channel",
+            r"valannot/0001TP_00001\.png: .* value 0 in all three channels",
         ),
     ],
 )
@@ -107,10 +107,10 @@ def test_faults_name_the_file(camvid, change, message):
 def test_folder_without_images_and_with_bad_classes(tmp_path):
     (tmp_path / "empty" / "val").mkdir(parents=True)
     (tmp_path / "empty" / "valannot").mkdir()
-    with pytest.raises(DatasetError, match="holds no PNG or JPEG"):
+    with pytest.raises(DatasetError, match="holds no image"):
         open_dataset("camvid", tmp_path / "empty", "val")
     make_folder(tmp_path / "mine", classes="car\ncar\n")
-    with pytest.raises(DatasetError, match=r"classes\.txt: .*must differ"):
+    with pytest.raises(DatasetError, match=r"classes\.txt: class 'car' stands there twice"):
         open_dataset("folder", tmp_path / "mine", "train")
 
 

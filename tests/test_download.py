@@ -13,12 +13,14 @@ from hub_client import NAME, changed_config, client_environment, files_of, hasty
 from hub_server import TOKEN, HubServer
 
 from evaluation.benchmark.ports import refusing_port, silent_port
-from zoo.checkpoint import load_folder
-from zoo.download import amount, load_repository, pull, remove_excess
-from zoo.hub import HubError, HubUnreachable
-from zoo.listing import list_checkpoints
-from zoo.page import Message
-from zoo.settings import HubSettings
+from zoo.checkpoints.folder import load_folder
+from zoo.hub import download
+from zoo.hub.background import Locks
+from zoo.hub.download import amount, load_repository, pull, remove_excess
+from zoo.hub.listing import list_checkpoints
+from zoo.hub.requests import HubError, HubUnreachable
+from zoo.hub.settings import HubSettings
+from zoo.text import Message
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 
@@ -262,7 +264,7 @@ def test_a_body_larger_than_claimed_is_cut_off(hub, settings, checkpoint):
 
 def test_weights_far_from_the_described_size_are_refused_before_they_are_downloaded(hub, settings, checkpoint):
     hub.add(NAME, checkpoint, claimed_sizes={"model.safetensors": 100_000_000})
-    with pytest.raises(HubError, match=r"100\.0 MB, but config\.json describes"):
+    with pytest.raises(HubError, match=r"100 MB, but config\.json describes"):
         pull(NAME, settings=settings)
     assert not any("model.safetensors" in request for request in hub.requests)
 
@@ -333,4 +335,23 @@ def test_messages_survive_copies_and_translate_what_they_hold():
     message = Message("hub_silent", subject=inner, seconds="8")
     for copied in (message, copy.deepcopy(message), pickle.loads(pickle.dumps(message))):
         assert copied == "Models of ana: the server has not answered for 8 s; try again later"
-        assert copied.translate("pt-BR") == "Modelos de ana: o servidor não responde há 8 s; tente de novo mais tarde"
+        assert copied.in_language("pt-BR") == "Modelos de ana: o servidor não responde há 8 s; tente de novo mais tarde"
+
+
+def test_locks_and_failures_do_not_pile_up(hub, settings, checkpoint, monkeypatch):
+    monkeypatch.setattr(download, "MAXIMUM_FAILURES", 5)
+    download._failures.clear()
+    for number in range(12):
+        with pytest.raises(HubError, match=f"nobody{number}"):
+            pull(f"ana/nobody{number}", settings=settings)
+    assert len(download._failures) == 5 and len(download._locks) == 0
+    assert not any(isinstance(part, BaseException) for entry in download._failures.values() for part in entry)
+
+
+def test_a_lock_that_is_not_free_in_time_is_given_up():
+    locks = Locks()
+    with locks.hold("a"), locks.hold("b"):
+        with pytest.raises(TimeoutError), locks.hold("a", 0.05):
+            pass
+        assert len(locks) == 2
+    assert len(locks) == 0

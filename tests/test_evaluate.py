@@ -1,5 +1,6 @@
 """Running models over a dataset: what must not change the counts, what is refused, and the command."""
 
+import errno
 import json
 import os
 import re
@@ -17,15 +18,16 @@ from sklearn import metrics as sklearn_metrics
 from torch import nn
 
 from evaluation.__main__ import Options, main
-from evaluation.cost import measure_cost, multiply_accumulates, peak_memory
+from evaluation.board.report import overlay, write_report
 from evaluation.datasets import open_dataset
-from evaluation.evaluate import EvaluationError, confusion_matrices, evaluate, predict
-from evaluation.provenance import command_line
-from evaluation.report import overlay
-from evaluation.results import read_document, read_result
-from evaluation.sources import ClassMismatchError, match_classes, open_source
-from zoo.checkpoint import save
-from zoo.checkpoint_info import CheckpointError
+from evaluation.measuring.cost import measure_cost, multiply_accumulates, peak_memory
+from evaluation.measuring.evaluate import EvaluationError, confusion_matrices, evaluate, predict
+from evaluation.measuring.provenance import command_line
+from evaluation.measuring.results import read_document, read_result
+from evaluation.measuring.sources import ClassMismatchError, match_classes, open_source
+from zoo.atomic import WriteError
+from zoo.checkpoints.folder import save
+from zoo.checkpoints.information import CheckpointError
 from zoo.labels import CAMVID, PASCAL_VOC, LabelSet
 
 ROOT = Path(__file__).parent.parent
@@ -148,6 +150,14 @@ def test_confidence_is_the_softmax_of_the_winner():
         np.testing.assert_allclose(confidence / 65535, best, atol=1 / 65535)
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_first_of_equal_logits_wins_as_in_numpy(memory_format):
+    logits = torch.randint(0, 3, (1, 5, 40, 30), generator=torch.Generator().manual_seed(0)).float()  # many are equal
+    logits = logits.contiguous(memory_format=memory_format)[0]
+    wanted = logits.numpy().argmax(0)
+    np.testing.assert_array_equal(predict(logits, "x")[0], wanted)
+
+
 def test_bf16_is_close_and_the_model_keeps_its_mode(dataset, make_model):
     model = make_model().train()
     full, half = (confusion_matrices(model, dataset, precision=precision) for precision in ("fp32", "bf16"))
@@ -208,21 +218,20 @@ def test_command_writes_a_result_that_another_run_repeats(camvid, checkpoint, tm
     )
 
 
-def test_two_processes_count_every_image_once(camvid, checkpoint, tmp_path):
-    # Three images would leave one process with one more: nothing is padded, nothing counted twice.
-    for folder in ("val", "valannot"):
-        sorted((camvid / folder).iterdir())[-1].unlink()
+@pytest.mark.slow
+def test_three_processes_count_every_image_once(camvid, checkpoint, tmp_path):
+    # Four images for three processes: one has two of them, nothing is padded, nothing counted twice.
     arguments = ["-m", "evaluation", str(checkpoint), "--data", str(camvid), "--passes", "1", "--resamples", "100"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     alone = [sys.executable, *arguments, "--out", str(tmp_path / "alone")]
     subprocess.run(alone, cwd=ROOT, check=True, timeout=300, env=environment, capture_output=True)
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--local-addr"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3", "--local-addr"]
     together = [*launcher, "127.0.0.1", *arguments, "--out", str(tmp_path / "together")]
     subprocess.run(together, cwd=ROOT, check=True, timeout=300, env=environment, capture_output=True)
     (first,), (second,) = (list((tmp_path / folder).glob("*.json")) for folder in ("alone", "together"))
     assert same(read_result(first).counts, read_result(second).counts)
     assert read_result(second).document["scores"] == read_result(first).document["scores"]
-    assert len(read_result(second).image_ids) == 3
+    assert len(set(read_result(second).image_ids)) == len(read_result(second).image_ids) == 4
 
 
 @pytest.mark.parametrize(
@@ -252,7 +261,7 @@ def test_command_refuses_broken_checkpoint_and_label_out_of_range(camvid, checkp
     content = mask.read_bytes()
     Image.fromarray(np.full((40, 56), 77, np.uint8)).save(mask)
     assert command(checkpoint, "--data", camvid, "--out", tmp_path / "out") == 1
-    assert f"{mask.name}: label value 77" in capsys.readouterr().err
+    assert f"{mask.name}: The label image holds the value 77" in capsys.readouterr().err
     mask.write_bytes(content)
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-8])
@@ -282,7 +291,7 @@ def test_command_line_that_does_not_fit_exits(arguments, capsys):
 @pytest.mark.parametrize(
     ("kind", "text", "shown"),
     [
-        ("bundled", "/here/zoo/bundled/fcn8s", "fcn8s"),
+        ("bundled", "/here/zoo/checkpoints/bundled/fcn8s", "fcn8s"),
         ("folder", "/here/runs/mine", "CHECKPOINTS/mine"),
         ("hub", "owner/name", "owner/name"),
         ("torchvision", "torchvision:fcn_resnet50", "torchvision:fcn_resnet50"),
@@ -296,7 +305,7 @@ def test_stored_command_holds_no_place_of_this_machine(kind, text, shown):
     assert command_line(text, source, options) == expected
 
 
-def test_report_shows_plots_and_images(camvid, checkpoint, tmp_path, capsys):
+def test_report_shows_plots_and_images_and_is_replaced_as_one(camvid, checkpoint, tmp_path, capsys, monkeypatch):
     arguments = (checkpoint, "--data", camvid, "--out", tmp_path / "out", "--passes", 1, "--resamples", 100)
     assert command(*arguments, "--report", tmp_path / "report") == 0
     (page,) = (tmp_path / "report").glob("*/index.html")
@@ -311,6 +320,17 @@ def test_report_shows_plots_and_images(camvid, checkpoint, tmp_path, capsys):
     (result,) = (tmp_path / "out").glob("*.json")
     assert f"<td>{100 * read_document(result)['scores']['miou']:.1f}</td>" in text
     assert "sign symbol" in text
+    before = {path.name: path.read_bytes() for path in page.parent.iterdir()}
+    monkeypatch.setattr("zoo.atomic.os.replace", full_disk)
+    dataset = open_dataset("camvid", camvid, "val")
+    with pytest.raises(WriteError, match=r"No space left on device.*what was there before is unchanged"):
+        write_report(result, open_source(str(checkpoint), CAMVID).model, dataset, tmp_path / "report")
+    assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
+    assert list((tmp_path / "report").iterdir()) == [page.parent]
+
+
+def full_disk(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_overlay_blends_colours_and_blackens_void():

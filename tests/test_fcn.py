@@ -6,11 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 import torchvision
+from torch import nn
 
-from zoo.backbones import build_encoder
 from zoo.config import BACKBONES, VARIANTS, FCNConfig
-from zoo.fcn import FCN, Upsampling
 from zoo.labels import CAMVID
+from zoo.models.backbones import Stage, build_encoder
+from zoo.models.fcn import FCN, Upsampling
 
 TINY = {"backbone": "vgg16", "width": 0.0625, "head_channels": 8, "classes": ("a", "b", "c")}
 
@@ -62,6 +63,34 @@ def test_upsampling_starts_as_bilinear_interpolation(factor, learned):
     torch.testing.assert_close(upsampled, expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(5, 7), (1, 3)])
+def test_gradient_of_fixed_upsampling_is_torchs_own(size, dtype):
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(2, 3, *size, generator=generator).to(dtype).requires_grad_()
+    found = Upsampling(3, 8, learned=False, padded=True)(scores)
+    wanted = F.interpolate(scores.float(), scale_factor=8.0, mode="bilinear", align_corners=False)
+    weights = torch.randn(wanted.shape, generator=generator)
+    gradients = [torch.autograd.grad((logits * weights).sum(), scores)[0] for logits in (found, wanted)]
+    assert found.dtype == torch.float32 and torch.equal(found, wanted)
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(gradients[0], gradients[1], rtol=tolerance, atol=1e-4)
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_a_stage_computes_what_its_layers_do_in_their_order(ceil_mode):
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(inplace=True), nn.Conv2d(8, 8, 3, padding=1)]
+    layers += [nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2, ceil_mode=ceil_mode)]
+    images, found = torch.randn(2, 3, 17, 18), []
+    for stage in (Stage(*layers), nn.Sequential(*layers)):
+        stage.zero_grad()
+        features = stage(images)
+        features.square().sum().backward()
+        found.append([features.detach(), *(parameter.grad for parameter in stage.parameters())])
+    assert len(found[0]) == 7 and all(map(torch.equal, *found))
+
+
 @pytest.mark.parametrize("learned", [True, False])
 def test_published_upsampling_is_bilinear_inside(learned):
     scores = torch.rand(1, 2, 6, 7)
@@ -71,6 +100,7 @@ def test_published_upsampling_is_bilinear_inside(learned):
     torch.testing.assert_close(upsampled[..., 6:-6, 6:-6], expected[..., 4:-4, 4:-4])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch's compiler needs a C++ compiler")
 def test_learned_upsampling_is_compiled_with_its_gradient(monkeypatch, tmp_path):
     """torch 2.14 says of the gradient of F.pad's replicated edges that it has strides which it has not."""
@@ -147,6 +177,7 @@ def test_paper_and_same_padding_agree_in_the_middle(variant):
         assert (unshifted(image)[middle] - expected).abs().max() > 1e-2  # without the shift they do differ
 
 
+@pytest.mark.slow
 def test_imagenet_weights_are_transplanted_with_biases():
     """The convolutional fc6 and fc7 give what torchvision's classifier gives for one 224 x 224 image."""
     torch.manual_seed(0)
@@ -180,9 +211,45 @@ def test_imagenet_weights_fit_every_encoder(backbone):
         torch.testing.assert_close(model.encoder.eval()(image)[32], expected)
 
 
+@pytest.mark.parametrize("prefix", ["features.", ""])
+def test_an_encoder_alone_is_matched_by_name_in_any_order(prefix):
+    """Sorted, 'features.10' stands before 'features.2'."""
+    torch.manual_seed(1)
+    source = torchvision.models.vgg16(weights=None).eval().features
+    state = {f"{prefix}{name}": value.half() for name, value in sorted(source.state_dict().items())}
+    model = FCN(FCNConfig(backbone="vgg16", classes=("a",), head_channels=8))
+    head = model.head.fc6.weight.clone()
+    model.transplant_backbone(state)
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.encoder(image)[32], source.half().float()(image))
+    assert torch.equal(model.head.fc6.weight, head)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda state: state.pop("features.17.bias"),
+            r"features\.17\.bias is missing \(1 of the 26 tensors of",
+        ),
+        (lambda state: state.update({"features.30.weight": torch.ones(1)}), r"features\.30\.weight is no tensor of"),
+        (lambda state: state.update({"features.0.bias": torch.ones(7)}), r"features\.0\.bias is \(7,\), but .*\(64,\)"),
+    ],
+)
+def test_an_encoder_that_does_not_fit_names_the_tensor_and_changes_nothing(change, message):
+    state = torchvision.models.vgg16(weights=None).state_dict()
+    change(state)
+    model = FCN(FCNConfig(backbone="vgg16", classes=("a",), head_channels=8))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match=message):
+        model.transplant_backbone(state)
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
 def test_imagenet_weights_of_another_backbone_are_refused():
     model = FCN(FCNConfig(backbone="resnet18", classes=("a",)))
-    with pytest.raises(ValueError, match="encoder tensors"):
+    with pytest.raises(ValueError, match=r"layer1\.0\.conv3\.weight is no tensor of resnet18"):
         model.transplant_backbone(torchvision.models.resnet50(weights=None).state_dict())
 
 
@@ -192,7 +259,7 @@ def test_initialisation_keeps_the_signal_and_starts_from_zero_scores():
     model = FCN(FCNConfig(backbone="vgg16", width=0.5, head_channels=512, classes=CAMVID.classes)).eval()
     with torch.inference_mode():
         image = torch.randn(1, 3, 256, 256) * model.std + model.mean
-        features = model.head(model.encoder(model._normalise(image))[32])
+        features = model.head(model.encoder(model.normalise(image))[32])
         assert 0.2 < features.std() < 20
         assert model(image).abs().max() == 0
     wrong = torch.nn.init.kaiming_uniform_(model.head.fc6.weight, a=5**0.5).std()

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hub_client import NAME, changed_config, hasty
 
-from zoo.hub import HubError, HubUnreachable, parse_repository
-from zoo.listing import AuthorScore, list_checkpoints
-from zoo.settings import HubSettings, environment_help
+from zoo.hub.listing import AuthorScore, list_checkpoints
+from zoo.hub.requests import HubError, HubUnreachable, parse_repository
+from zoo.hub.settings import HubSettings, environment_help
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
 

@@ -4,23 +4,27 @@ import csv
 import io
 import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import pytest
 from hub_client import changed_config, files_of, hasty, save_checkpoint
+from huggingface_hub import ModelCardData
 from test_leaderboard import good_counts
-from test_results import change, write
+from test_results import DIGESTS, change, write, write_hashed
 
-from evaluation import formats, hub_results, leaderboard
+from evaluation import leaderboard
 from evaluation.benchmark.ports import refusing_port, silent_port
-from evaluation.hub_results import download_results, read_hub_results
-from evaluation.live import LiveBoard
-from evaluation.merging import Additions
-from zoo.catalog import Catalog
-from zoo.hub import HubError, HubUnreachable
-from zoo.listing import AuthorScore, list_checkpoints, parse_eval_results
+from evaluation.board import formats
+from evaluation.board import hub_results as hub_results
+from evaluation.board.hub_results import download_results, read_hub_results
+from evaluation.board.live import LiveBoard
+from evaluation.board.merging import Additions
+from zoo.checkpoints.card import eval_results, index_entries
+from zoo.hub.catalog import Catalog
+from zoo.hub.listing import AuthorScore, _author_scores, _index_scores, list_checkpoints, parse_eval_results
+from zoo.hub.requests import HubError, HubUnreachable
 
 RESULTS = "board/results"
 COMMIT = "b" * 40
@@ -80,7 +84,7 @@ def test_the_page_starts_with_the_shipped_rows_and_the_hubs_follow(hub, named, s
     low, high = rows["ana/net"]["miou_interval"]
     assert low < rows["ana/net"]["miou"] < high
     assert {"ana/net|ours", "ana/net|ours@camvid/val"} == set(live.payload()["pairs"])
-    assert "read just now" in live.notes()[0] and live.notes()[0].translate("pt-BR").endswith("lidos agora mesmo.")
+    assert "read just now" in live.notes()[0] and live.notes()[0].in_language("pt-BR").endswith("lidos agora mesmo.")
 
 
 def test_results_of_the_repositorys_owner_are_the_authors(hub, named, shipped, tmp_path):
@@ -118,6 +122,21 @@ def test_another_protocol_is_another_row(hub, named, shipped, tmp_path):
     assert [row["name"] for row in live.refresh(wait=30)["rows"]].count("ana/net") == 2
 
 
+def test_results_of_the_hub_join_by_what_their_images_hold(hub, named, tmp_path):
+    """The same images under other names are ranked beside ours; others under the same names are left out."""
+    write_hashed(tmp_path / "shipped", good_counts(100), name="ours", sha256="a" * 64)
+    where = {"source": "hub", "revision": COMMIT}
+    names = tuple(f"renamed_{index}" for index in range(6))
+    write_hashed(tmp_path / "a", good_counts(700), DIGESTS, names, name="net", repository="ana/net", **where)
+    other = (*DIGESTS[:5], "e" * 64)
+    write_hashed(tmp_path / "b", good_counts(900), other, name="cheat", repository="bo/cheat", sha256="d" * 64, **where)
+    files = {f"{folder}/{name}": content for folder in "ab" for name, content in files_of(tmp_path / folder).items()}
+    hub.add(f"datasets/{RESULTS}", files)
+    rows, live = rows_of(named, tmp_path / "shipped", tmp_path)
+    assert {name: row["rank"] for name, row in rows.items()} == {"ana/net": 1, "ours": 2}
+    assert "1 left out" in live.notes()[1] and "ana/net|ours@camvid/val" in live.payload()["pairs"]
+
+
 # -- what cards claim
 
 
@@ -141,6 +160,21 @@ def test_cards_claims_stand_unranked_until_somebody_measures(hub, named, shipped
     hub.add(f"datasets/{RESULTS}", result_files(tmp_path / "a", sha256=info.sha256))
     rows, _ = rows_of(replace(settings, results=(RESULTS,)), shipped, tmp_path)
     assert rows["ana/net"]["recomputed"] and rows["ana/net"]["rank"] == 1
+
+
+def test_scores_of_a_benchmark_repository_are_those_of_its_tasks(tmp_path):
+    info = save_checkpoint(tmp_path / "net")
+    document = {"checkpoint": {"sha256": info.sha256}, "dataset": {"name": "camvid", "split": "val"}, "protocol": {}}
+    document |= {"scores": {"miou": 0.615, "pixel_accuracy": 0.9}, "environment": {"date": "2026-02-03"}}
+    (text,) = eval_results(info, [document], "ana/streets").values()
+    (found,) = parse_eval_results(text.encode(), info.sha256)
+    assert found == {"dataset": "camvid", "split": "val", "value": 0.615, "date": "2026-02-03"}
+    index = ModelCardData(eval_results=index_entries(info, [document], "ana/streets"), model_name="x").to_dict()
+    item = {"id": "ana/net", "claims": [asdict(one) for one in _index_scores(index["model-index"])]}
+    assert [(one.dataset, one.split, one.metric, one.value) for one in _author_scores(item)] == [
+        ("camvid", "val", "mean_iou", 0.615),
+        ("camvid", "val", "accuracy", 0.9),
+    ]
 
 
 def test_eval_results_are_read_once_per_commit(hub, settings, checkpoint):
@@ -174,7 +208,7 @@ def test_other_eval_results_are_passed_over(text):
 
 
 def test_a_claim_out_of_range_or_with_markup_is_no_score():
-    from zoo.listing import Listing
+    from zoo.hub.listing import Listing
 
     entries = [
         {"dataset": "camvid", "split": "val", "value": value, "date": date}
@@ -197,7 +231,7 @@ def test_a_claim_out_of_range_or_with_markup_is_no_score():
         ({"checkpoint__revision": "main"}, "is not a commit"),
         ({"checkpoint__repository": "../x"}, "does not name a repository"),
         ({"checkpoint__backbone": "a\u202eb"}, "control characters"),
-        ({"checkpoint__loss": "x" * 2000}, "more than 1000 characters"),
+        ({"checkpoint__loss": "x" * 2000}, "more than 200 characters"),
         ({"checkpoint__training": {"a\x00": 1}}, "control characters"),
         ({"checkpoint__training": {"list": [1.5] * 9000}}, "checkpoint.training"),
         ({"cost__gmacs": -1.0}, "cost.gmacs"),
@@ -232,7 +266,7 @@ def test_odd_files_cost_nothing_but_themselves(hub, named, shipped, tmp_path):
 
 def test_counts_that_claim_to_be_huge_are_refused_before_they_are_read(tmp_path, monkeypatch):
     result_files(tmp_path / "a")
-    monkeypatch.setattr("evaluation.hub_results.MAXIMUM_UNPACKED_BYTES", 100)
+    monkeypatch.setattr("evaluation.board.hub_results.MAXIMUM_UNPACKED_BYTES", 100)
     found, (problem,) = read_hub_results(tmp_path / "a", "board")
     assert not found and "more than 100" in problem
 

@@ -1,17 +1,29 @@
-"""The engine behind `zoo.segment` against the plain network: folding, tiles, packing, precision, changed weights."""
+"""The engine behind `zoo.segment` against the plain network: score maps, tiles, precision, changed weights."""
+
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from zoo import inference
-from zoo.catalog import catalog, load
-from zoo.examples import examples
-from zoo.fcn import FCN, FCNConfig
-from zoo.inference import Engine, choose_precision, engine_of, top_class
-from zoo.segment import segment
+from evaluation import memory
+from evaluation.measuring.cost import peak_memory
+from zoo.hub.catalog import catalog, load
+from zoo.images.examples import examples
+from zoo.models import compiled, labelling, tiles, torch_engine
+from zoo.models.compiled import CompiledEngine
+from zoo.models.fcn import FCN, FCNConfig
+from zoo.models.graph import expected_shapes
+from zoo.models.labelling import top_class
+from zoo.models.preparation import choose_precision, engine_of, prepared
+from zoo.models.segmentation import judge, segment
+from zoo.models.torch_engine import FCNEngine
+from zoo.places import REPOSITORY
 
+EIGHT = "fcn8s-vgg16bn-w25-ce-camvid"
 VGG = {"width": 0.0625, "head_channels": 16}
 NETWORKS = {
     "vgg16_bn": {"backbone": "vgg16_bn", "head_kernel": 3, "head_batch_norm": True, **VGG},
@@ -46,27 +58,91 @@ def plain_logits(model: FCN, pixels: np.ndarray) -> torch.Tensor:
         return model(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255)
 
 
+ENGINES = {"compiled": lambda model: prepared(model, "fp32"), "torch": lambda model: FCNEngine(model, "fp32")}
+
+
+@pytest.mark.parametrize("made", ENGINES)
 @pytest.mark.parametrize("variant", ["fcn32s", "fcn8s"])
 @pytest.mark.parametrize("kind", NETWORKS)
-@pytest.mark.parametrize("tiles", [False, True])
-def test_engine_in_float32_is_the_network(kind, variant, tiles, monkeypatch):
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_engine_in_float32_is_the_network(kind, variant, made, in_tiles, monkeypatch):
     model = network(variant, **NETWORKS[kind])
-    if tiles:  # as small as they may be, so that a small photo has several
-        monkeypatch.setattr(inference, "TILE_PIXELS", 1)
-        monkeypatch.setattr(inference, "TILE_COLUMNS", 32)
-        monkeypatch.setattr(inference, "STRIP_LOGITS", 1)
-    engine = Engine(model, "fp32")
-    packed = [module for module in engine.modules() if isinstance(module, inference.PackedConvolution)]
-    assert packed and not any(isinstance(module, torch.nn.BatchNorm2d) for module in engine.modules())
-    for size in ((1, 1), (37, 53), (300, 40), (100, 150)):
+    if in_tiles:  # as small as they may be, so that a small photo has several
+        monkeypatch.setattr(tiles, "TILE_PIXELS", 1)
+        monkeypatch.setattr(tiles, "TILE_COLUMNS", 32)
+        monkeypatch.setattr(labelling, "STRIP_VALUES", 1)
+        monkeypatch.setattr(labelling, "BLOCK_COLUMNS", 30)
+    engine = ENGINES[made](model)
+    assert isinstance(engine, CompiledEngine if made == "compiled" else FCNEngine) and engine.precision == "fp32"
+    for size in ((100, 150),) if in_tiles else ((1, 1), (37, 53), (300, 40)):
         pixels = photo(*size)
-        expected = plain_logits(model, pixels)
-        tolerance = 1e-5 * expected.abs().max().item()
-        assert torch.allclose(engine(torch.from_numpy(pixels)), expected, rtol=0, atol=tolerance)
-        mask, confidence, milliseconds = engine.label(pixels)
-        assert mask.dtype == np.uint8 and confidence.dtype == np.float32 and milliseconds > 0
-        assert (mask == expected.argmax(1)[0].numpy()).mean() > 0.999
-        assert np.allclose(confidence, expected.softmax(1).amax(1)[0].numpy(), atol=1e-3)
+        with torch.no_grad():
+            maps = model.score_maps(torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255)
+        found = engine.score_maps(pixels)
+        assert [name for name, _ in found] == [name for name, _ in maps]
+        for (name, scores), (_, wanted) in zip(found, maps, strict=True):
+            assert scores.dtype == np.float32 and scores.shape == wanted.shape[1:], name
+            assert np.allclose(scores, wanted[0], rtol=0, atol=1e-5 * wanted.abs().max().item()), name
+        logits = plain_logits(model, pixels)
+        for target in (size, (2 * size[0] + 1, 3 * size[1])):
+            expected = torch.nn.functional.interpolate(logits, target, mode="bilinear")
+            mask, confidence, milliseconds, distance = judge(engine, pixels, target)
+            assert mask.dtype == np.uint8 and confidence.dtype == np.float32 and milliseconds > 0 and distance is None
+            assert (mask == expected.argmax(1)[0].numpy()).mean() > 0.999
+            assert np.allclose(confidence, expected.softmax(1).amax(1)[0].numpy(), atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_graph_needs_the_weights_of_the_network(kind):
+    for variant in ("fcn32s", "fcn16s", "fcn8s"):
+        model = network(variant, **NETWORKS[kind])
+        assert expected_shapes(model.config) == {key: tuple(value.shape) for key, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value):
+    model = network()
+    with torch.no_grad():
+        model.encoder.stages[2][0].weight[0, 0, 0, 0] = value
+    for make in ENGINES.values():
+        with pytest.raises(ValueError, match="not finite"):
+            make(model)
+    model = network()
+    with torch.no_grad():
+        model.score["8"].bias.fill_(1e38)
+        model.score["16"].bias.fill_(3e38)
+        model.upsample["16"].weight.fill_(3e38)
+    for make in ENGINES.values():
+        with pytest.raises(ValueError, match="not finite"), np.errstate(all="ignore"):
+            judge(make(model), photo(40, 56), (40, 56))
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_the_network_in_tiles_is_the_network(kind, monkeypatch):
+    model, pixels = network("fcn8s", **NETWORKS[kind]), photo(150, 230)
+    images = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    expected = plain_logits(model, pixels)
+    with torch.no_grad():
+        assert torch.equal(tiles.logits_in_tiles(model, images), expected)  # small enough to be seen whole
+        monkeypatch.setattr(tiles, "TILE_PIXELS", 1)
+        monkeypatch.setattr(tiles, "TILE_COLUMNS", 32)
+        found = tiles.logits_in_tiles(model, images)
+    assert torch.allclose(found, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
+
+
+def test_tiles_bound_the_memory_of_an_evaluation(capsys):
+    assert memory.main([EIGHT, "--sizes", "360x480", "1024x2048", "1600x1600"]) == 0
+    printed = [line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [line[0] for line in printed] == ["360x480", "1024x2048", "1600x1600"]
+    (small, _), (wide, wide_whole), (square, square_whole) = ([int(cell) for cell in line[1:]] for line in printed)
+    assert wide < 0.5 * wide_whole and square < 0.5 * square_whole
+    logits, image = 4 * 11 * 1600**2 / 1e6, 4 * 3 * 1600**2 / 1e6
+    assert logits + image < square < logits + image + small + 30  # a tile is three times a small image
+    model, picture = load(EIGHT), torch.zeros(1, 3, 360, 480, dtype=torch.uint8)
+    assert peak_memory(model, picture, torch.device("cpu"), "fp32") == pytest.approx(1e6 * small, rel=0.05)
+    assert memory.main(["no-such-checkpoint"]) == 1
+    with pytest.raises(SystemExit):
+        memory.main([EIGHT, "--sizes", "large"])
 
 
 def test_tiles_see_as_far_as_their_features():
@@ -78,13 +154,14 @@ def test_tiles_see_as_far_as_their_features():
         features[:, :, 32].sum().backward()
         rows = images.grad.abs().sum((0, 1, 3)).nonzero().flatten()
         reach = max(32 * 8 - rows.min().item(), rows.max().item() - (33 * 8 - 1))
-        assert 0 < reach <= Engine(model, "fp32").margin <= 64
+        assert 0 < reach <= tiles.fine_margin(model.config) <= 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [info.name for info in catalog()])
 def test_masks_in_bfloat16_are_those_of_float32(name):
     model = load(name)
-    for example in examples():
+    for example in examples()[:5]:  # of the split that no checkpoint was trained on
         with Image.open(example.photo) as image:
             pixels = np.array(image.convert("RGB"))
         full, reduced = (segment(model, pixels, precision=precision) for precision in ("fp32", "bf16"))
@@ -94,14 +171,60 @@ def test_masks_in_bfloat16_are_those_of_float32(name):
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_precision_follows_the_processor(native, monkeypatch):
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native)
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+@pytest.mark.parametrize("with_openvino", [False, True])
+def test_precision_follows_the_processor(native, with_openvino, monkeypatch):
+    monkeypatch.setattr(compiled, "is_available", lambda: with_openvino)
+    monkeypatch.setattr(compiled if with_openvino else torch_engine, "multiplies_bfloat16", lambda: native)
     assert choose_precision("auto") == ("bf16" if native else "fp32")
     assert choose_precision("auto", "cuda") == "fp32" and choose_precision("bf16") == "bf16"
-    assert segment(network(), photo(32, 32)).precision == choose_precision("auto")
+    assert compiled.can_run("fp32") == with_openvino and compiled.can_run("bf16") == (native and with_openvino)
     with pytest.raises(ValueError, match="fp16"):
         choose_precision("fp16")
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_torch_is_asked_whether_it_multiplies_bfloat16(native, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: native, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True, raising=False)
+    assert torch_engine.multiplies_bfloat16() is native
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False, raising=False)
+    assert torch_engine.multiplies_bfloat16() is False
+
+
+def test_without_openvino_torch_segments(monkeypatch):
+    model, pixels = network(), photo(72, 104)
+    expected = segment(model, pixels, precision="fp32").mask
+    monkeypatch.setattr(compiled, "is_available", lambda: False)
+    other = network()
+    assert isinstance(engine_of(other, "fp32"), FCNEngine)
+    assert (segment(other, pixels, precision="fp32").mask == expected).mean() > 0.9999
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_openvino", [False, True])
+def test_a_processor_that_onednn_may_not_use_whole_still_segments(with_openvino):
+    """ONEDNN_MAX_CPU_ISA=AVX2 leaves bfloat16 out of torch, whatever the processor could do."""
+    code = "import numpy as np, zoo; from zoo.models import compiled, preparation\n"
+    code += "" if with_openvino else "compiled.is_available = lambda: False\n"
+    code += "model = zoo.load('fcn8s-vgg16bn-w25-ce-camvid')\n"
+    code += "done = zoo.segment(model, np.zeros((40, 56, 3), np.uint8))\n"
+    code += "print(done.precision, done.precision == preparation.choose_precision('auto'), done.mask.shape)"
+    environment = os.environ | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("True (40, 56)\n") and (with_openvino or done.stdout.startswith("fp32"))
+
+
+def test_nobody_is_told_of_the_use(tmp_path):
+    """OpenVINO 2026.4 tells its maker of every import, unasked, and stores an identifier below the home folder."""
+    code = "import numpy as np, sys, zoo; model = zoo.load('fcn8s-vgg16bn-w25-ce-camvid')\n"
+    code += "zoo.segment(model, np.zeros((40, 56, 3), np.uint8))\n"
+    code += "print('openvino' in sys.modules, sys.modules['openvino_telemetry'])"
+    environment = os.environ | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "True None\n"), done.stderr
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_engine_is_made_once_and_again_when_weights_change():
@@ -119,16 +242,63 @@ def test_engine_is_made_once_and_again_when_weights_change():
 
 def test_engine_follows_weights_that_count_no_changes():
     with torch.inference_mode():
-        model = network()
-        before = engine_of(model, "fp32")
+        model, pixels = network(), photo(40, 56)
+        before = engine_of(model, "fp32").score_maps(pixels)[-1][1]
         model.score["8"].bias.add_(1)
-    assert torch.equal(engine_of(model, "fp32").network.score["8"].bias, before.network.score["8"].bias + 1)
+    assert np.allclose(engine_of(model, "fp32").score_maps(pixels)[-1][1], before + 1, atol=1e-4)
+
+
+def test_engine_follows_the_number_of_threads():
+    model, threads = network(), torch.get_num_threads()
+    first = engine_of(model, "fp32")
+    try:
+        torch.set_num_threads(3 - min(threads, 2))
+        assert engine_of(model, "fp32") is not first
+    finally:
+        torch.set_num_threads(threads)
+
+
+class Counted:
+    """A compiled network whose releases of memory are counted."""
+
+    def __init__(self, network):
+        self.network, self.outputs, self.released = network, network.outputs, 0
+
+    def __call__(self, *inputs):
+        return self.network(*inputs)
+
+    def release_memory(self):
+        self.released += 1
+        self.network.release_memory()
+
+
+def test_what_a_large_photo_needed_is_not_kept(monkeypatch):
+    engine, large, small = prepared(network(), "fp32"), photo(128, 160), photo(40, 56)
+    engine.fine, engine.coarse = Counted(engine.fine), Counted(engine.coarse)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 10_000)
+    engine.score_maps(small)
+    assert (engine.fine.released, engine.coarse.released) == (0, 0)
+    before = engine.score_maps(large)
+    assert (engine.fine.released, engine.coarse.released) == (1, 1)
+    for (_, first), (_, again) in zip(before, engine.score_maps(large), strict=True):
+        assert np.array_equal(first, again)
+
+
+def test_numpys_threads_do_not_spin_beside_the_network(monkeypatch):
+    """OpenBLAS 0.3.31 waits for its next product by spinning, which took OpenVINO a third of its time."""
+    seen, threads = [], [part["num_threads"] for part in labelling.blas().info()]
+    plain = labelling.top_class
+    monkeypatch.setattr(labelling, "top_class", lambda logits: seen.append(labelling.blas().info()) or plain(logits))
+    segment(network(), photo(40, 56), precision="fp32")
+    assert seen and all(part["num_threads"] == 1 for parts in seen for part in parts)
+    assert [part["num_threads"] for part in labelling.blas().info()] == threads
 
 
 def test_top_class_is_the_first_of_equals():
-    logits = torch.tensor([[1.0, 2, 3], [1, 5, 3], [0, 5, 3]]).view(1, 3, 1, 3)
+    logits = np.array([[1.0, 2, 3], [1, 5, 3], [0, 5, 3]], np.float32).reshape(3, 1, 3)
+    expected = torch.from_numpy(logits).softmax(0).amax(0).numpy()
     mask, confidence = top_class(logits)
-    assert mask.tolist() == [[[0, 1, 0]]] and mask.dtype == torch.uint8
-    assert torch.allclose(confidence, logits.softmax(1).amax(1))
-    many = torch.randn(2, 255, 5, 7, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(top_class(many)[0].long(), many.argmax(1))
+    assert mask.tolist() == [[0, 1, 0]] and mask.dtype == np.uint8
+    assert np.allclose(confidence, expected)
+    many = np.random.default_rng(0).standard_normal((255, 5, 7)).astype(np.float32)
+    assert np.array_equal(top_class(many.copy())[0], many.argmax(0))

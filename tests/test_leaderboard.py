@@ -8,11 +8,17 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from test_results import change, random_counts, write
+import yaml
+from test_results import CLASSES, DIGESTS, change, random_counts, write, write_hashed
 
-from evaluation import formats
-from evaluation.leaderboard import check_submission, main, payload, rank, verify_all
-from zoo.checkpoint import save
+from evaluation.board import formats
+from evaluation.board.rows import payload, rank, share_times
+from evaluation.board.submission import check_submission, numbers_in, recomputable, verify_all
+from evaluation.counting.confusion import scores
+from evaluation.counting.counts import Counts
+from evaluation.leaderboard import main
+from evaluation.measuring.results import read_document
+from zoo.checkpoints.folder import save
 from zoo.labels import CAMVID
 
 # What the table, the app and the model cards read from a row.
@@ -112,6 +118,50 @@ def test_other_image_list_is_not_paired(folder):
     assert not any("fewer" in key for key in payload(folder)["pairs"])
 
 
+def test_the_same_images_under_other_names_compete_and_are_paired(tmp_path):
+    """Files renamed, in another order and another folder: row for row the same images."""
+    counts, order = good_counts(900), [3, 1, 5, 0, 4, 2]
+    other = good_counts(100, seed=1)
+    shuffled = Counts(**{name: array[order] for name, array in vars(other).items()})
+    write_hashed(tmp_path, counts, name="first")
+    write_hashed(tmp_path / "plain", other, name="second")
+    names = tuple(f"z{place}" for place in range(6))
+    digests = tuple(DIGESTS[place] for place in order)
+    write_hashed(tmp_path, shuffled, digests, names, name="second", split="copy")
+    board = payload(tmp_path)
+    assert [(row["name"], row["rank"], row["dataset"], row["split"]) for row in board["rows"]] == [
+        ("first", 1, "camvid", "val"),
+        ("second", 2, "camvid", "val"),
+    ]
+    pair = board["pairs"]["first|second@camvid/val"]
+    found = {name: scores(one.matrices, CLASSES).miou for name, one in (("first", counts), ("second", other))}
+    assert pair["difference"] == pytest.approx(found["first"] - found["second"])
+    # The order of the images is put right before they are paired, so the interval is that of the same order.
+    write_hashed(tmp_path / "plain", counts, name="first")
+    low, high = payload(tmp_path / "plain")["pairs"]["first|second"]["interval"]
+    assert pair["interval"] == pytest.approx([low, high], abs=0.02)
+
+
+def test_other_images_of_one_name_are_a_table_of_their_own(tmp_path):
+    write_hashed(tmp_path, good_counts(900), name="first")
+    write_hashed(tmp_path, good_counts(100, seed=1), name="second", contents=(*DIGESTS[:5], "e" * 64))
+    write(tmp_path, good_counts(900), name="old")  # from before images were hashed: ranks with its like only
+    write(tmp_path, good_counts(100, seed=1), name="older")
+    board = payload(tmp_path)
+    rows = {row["name"]: row for row in board["rows"]}
+    assert len({(row["dataset"], row["split"]) for row in board["rows"]}) == 3
+    assert {name: row["rank"] for name, row in rows.items()} == {"first": 1, "second": 1, "old": 1, "older": 2}
+    assert set(board["pairs"]) == {"old|older", f"old|older@camvid/{rows['old']['split']}"}
+
+
+def test_two_runs_of_one_name_are_two_rows_and_a_pair(tmp_path):
+    write_hashed(tmp_path, good_counts(900), name="run")
+    write_hashed(tmp_path, good_counts(100, seed=1), name="run", sha256="1" * 64)
+    board = payload(tmp_path)
+    assert [(row["name"], row["rank"]) for row in board["rows"]] == [("run", 1), ("run", 2)]
+    assert board["pairs"]["run|run#2@camvid/val"]["difference"] > 0
+
+
 def test_broken_result_is_left_out_and_named(folder, caplog):
     change(folder / "best__camvid__test.json", "schema_version", value=7)
     (folder / "junk.json").write_text("{")
@@ -131,7 +181,7 @@ def test_bundled_is_said_of_the_same_weights_only(tmp_path, monkeypatch, make_mo
     info = save(
         make_model(), tmp_path / "bundled" / "fcn8s-vgg16bn-w6-ce-camvid", labels=CAMVID, loss="ce", training={}
     )
-    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: tmp_path / "bundled")
+    monkeypatch.setattr(import_module("zoo.hub.catalog"), "bundled_folder", lambda: tmp_path / "bundled")
     results = tmp_path / "results"
     path = write(results, good_counts(500), name=info.name, sha256=info.sha256)
     assert payload(results)["rows"][0]["source"] == "bundled"
@@ -152,7 +202,7 @@ def test_csv_reads_back(folder):
         assert line["name"] == row["name"]
         assert float(line["miou"]) == row["miou"]
         assert [float(line["miou_low"]), float(line["miou_high"])] == row["miou_interval"]
-        assert float(line["iou: sky"]) == row["class_iou"]["sky"]
+        assert float(line["iou_sky"]) == row["class_iou"]["sky"]
         assert line["sha256"] == row["sha256"]
 
 
@@ -196,6 +246,35 @@ def test_command_verify(folder, capsys):
     assert "scores.miou is 0.999, recomputed from the counts it is" in printed.err
 
 
+def test_benchmark_prints_the_tasks_that_cards_name(folder, capsys):
+    assert main(["--results", str(folder), "benchmark"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    # The fields of huggingface.co/docs/hub/eval-results, "Registering a Benchmark".
+    assert printed.keys() == {"name", "description", "evaluation_framework", "tasks"}
+    assert all(task.keys() == {"id", "config", "split"} for task in printed["tasks"])
+    place = {"id": "camvid_val", "config": "camvid", "split": "val"}
+    assert place in printed["tasks"] and len({task["id"] for task in printed["tasks"]}) == len(printed["tasks"])
+
+
+def test_verify_says_what_follows_from_the_counts_and_what_does_not(folder, capsys):
+    (path,) = sorted(folder.glob("*.json"))[:1]
+    found = recomputable(read_document(path))
+    classes = len(read_document(path)["dataset"]["classes"])
+    assert found["confusion_matrix"] == classes**2 and found["scores"] == numbers_in(read_document(path)["scores"])
+    assert "cost" not in found and "counts" not in found
+    assert main(["--results", str(folder), "verify"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{sum(found.values())} figures recomputed without the data: scores {found['scores']}, " in printed
+    assert "not without more:" in printed and "cost: the weights, and for times the same machine" in printed
+    document = {
+        "scores": {"miou": 0.5, "dice": None, "class_iou": {"a": 1, "b": 0.2}},
+        "confusion_matrix": [[1, 2], [3, 4]],
+    }
+    document |= {"sizes": {"curve": [{"miou": 0.4, "union": [3, 4]}], "images": 5}}
+    document |= {"corruptions": {"found": [{"miou": 0.4, "expected_calibration_error": 0.1, "calibration": [1]}]}}
+    assert recomputable(document) == {"scores": 3, "confusion_matrix": 4, "sizes": 1, "corruptions": 2}
+
+
 def test_command_without_results_fails(tmp_path, capsys):
     assert main(["--results", str(tmp_path), "verify"]) == 1
     assert "no result in" in capsys.readouterr().err
@@ -234,6 +313,7 @@ def test_submission_that_does_not_fit_says_what_to_do(tmp_path, keys, value, adv
     assert advice in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_shipped_results_are_sound():
     for path, problems in verify_all().items():
         assert problems == [], path.name
@@ -258,3 +338,13 @@ def test_table_goes_between_the_marks_of_a_file(folder, tmp_path):
 def test_readme_holds_the_table_of_the_results():
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
     assert formats.markdown(payload()) in readme
+
+
+def test_equal_networks_show_the_median_of_their_times():
+    same = {"variant": "fcn8s", "backbone": "vgg16", "parameters": 3, "gmacs": 1.5, "device": "a CPU"}
+    same |= {"threads": 2, "precision": "fp32"}
+    rows = [same | {"milliseconds": value} for value in (39.0, 46.0, 40.0)]
+    rows += [same | {"gmacs": 2.0, "milliseconds": 80.0}, same | {"device": "a GPU", "milliseconds": 2.0}]
+    rows.append(same | {"milliseconds": None})
+    share_times(rows)
+    assert [row["milliseconds"] for row in rows] == [40.0, 40.0, 40.0, 80.0, 2.0, None]

@@ -35,6 +35,19 @@ def test_focal_with_gamma_zero_is_cross_entropy(batch):
     )
 
 
+def test_a_sum_takes_one_softmax_and_is_the_sum(batch, monkeypatch):
+    logits, targets = batch
+    parts = cross_entropy(logits, targets, void=VOID) + dice(logits, targets, void=VOID)
+    (expected,) = torch.autograd.grad(parts, logits)
+    calls, original = [], torch.Tensor.log_softmax
+    monkeypatch.setattr(torch.Tensor, "log_softmax", lambda *a, **k: calls.append(a) or original(*a, **k))
+    value = build_loss("ce+dice", void=VOID)(logits, targets)
+    (found,) = torch.autograd.grad(value, logits)
+    assert len(calls) == 1
+    torch.testing.assert_close(value, parts)
+    torch.testing.assert_close(found, expected)
+
+
 def test_focal_by_hand():
     """Softmax focal on one pixel, p = 0.8: (1 - 0.8)^2 * -log 0.8; not a sum of sigmoid focals."""
     logits = torch.tensor([0.8, 0.2]).log().view(1, 2, 1, 1)
@@ -144,7 +157,9 @@ def test_sums_add_up(batch):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("lovasz", "'lovasz' is not one of"), ("ce+", "'' is not"), ("x*ce", "'x' is not a number")]
+    ("name", "message"),
+    [("lovasz", "'lovasz' is not one of"), ("ce+", "'' is not"), ("x*ce", "'x' is not a number")]
+    + [(name, "is not above 0") for name in ("nan*ce", "0*ce", "-1*ce", "inf*dice", "ce+0*dice")],
 )
 def test_unknown_losses_are_named(name, message):
     with pytest.raises(ValueError, match=message):

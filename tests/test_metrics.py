@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn import metrics as sklearn_metrics
 
-from evaluation.metrics import LabelRangeError, confusion_matrix, mask_scores, scores
+from evaluation.counting.confusion import LabelRangeError, confusion_matrix, foreground, kappa, mask_scores, scores
 
 VOID = 255
 
@@ -191,3 +191,27 @@ def test_shapes_must_agree():
 
 def test_empty_image_gives_an_empty_matrix():
     assert matrix_of(np.zeros((0, 4), int), np.zeros((0, 4), int)).tolist() == [[0] * 3] * 3
+
+
+def test_the_foreground_of_two_classes_is_scikit_learns():
+    random = np.random.default_rng(0)
+    target, prediction = (torch.from_numpy((random.random((2, 40, 30)) > share).astype(int)) for share in (0.9, 0.8))
+    matrices = torch.stack([confusion_matrix(*pair, 2, VOID) for pair in zip(prediction, target, strict=True)])
+    found = foreground(matrices, ("pavement", "crack"))
+    arguments = target.ravel(), prediction.ravel()
+    assert found["class"] == "crack"
+    assert found["f1"] == pytest.approx(sklearn_metrics.f1_score(*arguments))
+    assert found["precision"] == pytest.approx(sklearn_metrics.precision_score(*arguments))
+    assert found["recall"] == pytest.approx(sklearn_metrics.recall_score(*arguments))
+    nothing = foreground(torch.tensor([[5, 0], [0, 0]]), ("a", "b"))
+    assert nothing == {"class": "b", "f1": None, "precision": None, "recall": None}
+    assert foreground(np.zeros((3, 3)), ("a", "b", "c")) is None
+
+
+def test_agreement_beyond_chance_is_scikit_learns_kappa():
+    random = np.random.default_rng(1)
+    target = random.integers(0, 3, 600)
+    for prediction in (target, random.integers(0, 3, 600), np.where(random.random(600) < 0.7, target, 0)):
+        matrix = sklearn_metrics.confusion_matrix(target, prediction, labels=range(3))
+        assert kappa(matrix) == pytest.approx(sklearn_metrics.cohen_kappa_score(target, prediction), abs=1e-12)
+    assert kappa(np.array([[90, 10], [0, 0]])) is None and kappa(np.zeros((3, 2, 2))) is None

@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell
 from PIL import Image
 
 import zoo
-from zoo.checkpoint import bundled_folder
+from zoo.checkpoints.folder import bundled_folder
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "training" / "fcn_colab.ipynb"
@@ -78,6 +78,8 @@ print(json.dumps([[result.mask.tolist(), float(result.confidence.max())] for res
 print(json.dumps([axis.get_title() for axis in segment_axes[0]]))
 """,
     "inside": SHOWN.format(axes="inside_axes") + "\nprint(json.dumps([axis.get_title() for axis in inside_axes.flat]))",
+    "mistakes": SHOWN.format(axes="mistakes_axes") + "\nprint(json.dumps([right, losses]))",
+    "exercise": "print(json.dumps([problems, check(lambda model, images: model(images))]))",
     "data": "print(json.dumps([str(data), labels.name]))",
     "train": "print(json.dumps([str(folder), info.name, history]))",
     "evaluate": SHOWN.format(axes="evaluate_axes")
@@ -186,10 +188,10 @@ def test_masks_of_the_bundled_ladder_are_shown_at_the_size_of_the_photo(executed
     ladder = [f"{variant}-vgg16bn-w25-ce-camvid" for variant in VARIANTS]
     for (name, _, location), expected in zip(probes["load"][0], ladder, strict=True):
         assert name == expected and Path(location) == bundled_folder() / expected
-    photo = Image.open(ROOT / "zoo" / "examples" / f"{TINY['EXAMPLE']}.png").convert("RGB")
+    photo = Image.open(ROOT / "zoo" / "images" / "examples" / f"{TINY['EXAMPLE']}.png").convert("RGB")
     shapes, results, titles = probes["segment"]
     assert shapes == [[photo.height, photo.width, 3]] * 8  # truth, photo, mask and overlay of three networks
-    truth = np.array(Image.open(ROOT / "zoo" / "examples" / f"{TINY['EXAMPLE']}.label.png"))
+    truth = np.array(Image.open(ROOT / "zoo" / "images" / "examples" / f"{TINY['EXAMPLE']}.label.png"))
     for name, (mask, confidence), text in zip(ladder, results, titles[1:], strict=True):
         expected = zoo.segment(zoo.load(name), photo).mask
         mask = np.array(mask)
@@ -208,6 +210,17 @@ def test_every_rung_of_the_ladder_is_shown(executed):
     assert "score 32  (1, 11, 12, 15)" in printed(done["inside"])
     assert "fused 8   (1, 11, 48, 60)" in printed(done["inside"])
     assert pictures(done["inside"]) == 1
+
+
+def test_the_mistakes_are_shown_with_what_they_cost_and_the_exercise_says_what_is_missing(executed):
+    done, probes, _, _ = executed
+    shapes, (right, losses) = probes["mistakes"]
+    assert shapes == [[360, 480, 3]] * 5 and pictures(done["mistakes"]) == 1
+    own, loss = right.pop("as it should be"), losses.pop("as it should be")
+    assert len(right) == 4 and all(0.3 < one <= own for one in right.values())
+    assert right["ReLU at the end"] > 0.99 * own and all(one > loss for one in losses.values())
+    problems, of_the_network = probes["exercise"][0]
+    assert len(problems) == 1 and "pool3" in problems[0] and of_the_network == []
 
 
 def pictures(cell) -> int:
@@ -287,7 +300,7 @@ def run_install(notebook, folder: Path, address: str) -> subprocess.CompletedPro
 def test_elsewhere_the_first_cell_clones_once(notebook, tmp_path):
     origin, empty = tmp_path / "origin", tmp_path / "empty"
     empty.mkdir()
-    for name in ("zoo/fcn.py", "training/recipe.py", "requirements.txt", "training/requirements.txt"):
+    for name in ("zoo/models/fcn.py", "training/recipe.py", "requirements.txt", "training/requirements.txt"):
         (origin / name).parent.mkdir(parents=True, exist_ok=True)
         (origin / name).write_text("# nothing to install\n")
     git = ["git", "-C", str(origin), "-c", "user.name=test", "-c", "user.email=test@example.org"]
@@ -298,7 +311,7 @@ def test_elsewhere_the_first_cell_clones_once(notebook, tmp_path):
         assert done.returncode == 0, done.stderr
         assert done.stdout.split() == [str(empty / "fcn-zoo")] * 2
         shutil.rmtree(origin, ignore_errors=True)  # a second clone would fail
-    assert (empty / "fcn-zoo" / "zoo" / "fcn.py").is_file()
+    assert (empty / "fcn-zoo" / "zoo" / "models" / "fcn.py").is_file()
 
 
 def test_elsewhere_without_an_address_the_first_cell_says_what_to_do(notebook, tmp_path):

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hub_client import save_checkpoint
 from hub_server import HubServer
 from page_reading import PATIENCE, PHONE, assert_no_overflow, read_mask, serious_findings, upload, wait_for_masks
@@ -18,9 +19,9 @@ from PIL import Image
 from playwright.sync_api import expect
 from test_hub_results import result_files
 
-from zoo.examples import examples
-from zoo.segment import decode_image
-from zoo.settings import HubSettings
+from zoo.hub.settings import HubSettings
+from zoo.images.examples import examples
+from zoo.images.photo import UPLOAD_MEGABYTES, decode_image
 
 pytestmark = GRADIO_WARNINGS
 expect.set_options(timeout=PATIENCE)
@@ -43,7 +44,7 @@ def test_own_photo_three_checkpoints_exact_masks_and_zip(visit, server, tmp_path
     for name in LADDER:
         tab.locator(f"#picker input[value='{name}']").uncheck()
     upload(tab, path)
-    expect(tab.get_by_text("No checkpoint is ticked", exact=False)).to_be_visible()
+    expect(tab.locator(".toast-wrap").get_by_text("No checkpoint is ticked", exact=False)).to_be_visible()
     for name in (LADDER[0], LADDER[1], FOCAL):
         tab.locator(f"#picker input[value='{name}']").check()
     tab.locator("#go").click()
@@ -65,14 +66,16 @@ def test_own_photo_three_checkpoints_exact_masks_and_zip(visit, server, tmp_path
 def test_every_example_has_a_name_masks_and_ground_truth(visit):
     tab = visit()
     buttons = tab.locator("#examples button")
-    assert len({buttons.nth(index).get_attribute("aria-label") for index in range(5)}) == 5
+    assert len({buttons.nth(index).get_attribute("aria-label") for index in range(8)}) == 8
     for index, example in enumerate(examples()):
         buttons.nth(index).click()
         tab.wait_for_url(f"**example={example.name}**")
         wait_for_masks(tab)
-        expect(tab.locator("#viewer .card")).to_have_count(4)
-        expect(tab.locator("#iou tbody tr").last).to_contain_text("mIoU")
-    assert buttons.nth(4).get_attribute("aria-pressed") == "true"
+        expect(tab.locator("#viewer .card")).to_have_count(4 if example.truth else 3)
+        if example.truth:
+            expect(tab.locator("#iou tbody tr").last).to_contain_text("mIoU")
+    expect(tab.locator("#iou .iou")).to_be_hidden()  # of the last one, which is no street
+    assert buttons.nth(7).get_attribute("aria-pressed") == "true"
 
 
 def test_bad_files_get_an_answer_and_break_nothing(visit, tmp_path):
@@ -131,9 +134,42 @@ def test_leaderboard_sorts_by_keyboard_and_links_both_ways(visit):
     wait_for_masks(tab, 2)
 
 
+def test_a_figure_is_held_against_the_definitions_of_miou(visit, tmp_path):
+    generator = np.random.default_rng(0)
+    for name in ("predictions", "truth"):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for number in range(2):
+                mask = generator.integers(0, 11, (24, 32)).astype(np.uint8)
+                with io.BytesIO() as buffer:
+                    Image.fromarray(mask).save(buffer, "PNG")
+                    archive.writestr(f"frame_{number}.png", buffer.getvalue())
+    tab = visit(language="pt-BR")
+    tab.get_by_role("tab", name="Ranking").click()
+    tab.get_by_role("button", name="Confira o meu número").click()
+    tab.locator("#definitions-go").click()
+    expect(tab.locator(".toast-wrap")).to_contain_text("São necessários dois zips")
+    for name in ("predictions", "truth"):
+        tab.locator(f"#definitions-{name} input[type=file]").set_input_files(tmp_path / f"{name}.zip")
+        expect(tab.locator(f"#definitions-{name}")).to_contain_text(f"{name}")
+    tab.get_by_label("Número a procurar").fill("99,9")
+    tab.locator("#definitions-go").click()
+    answer = tab.locator("#definitions-answer")
+    expect(answer).to_contain_text("99,9 não é nenhuma destas definições")
+    # No class is absent but void: one row for each of 3 poolings with void dropped and as an error, 3 each where it is
+    # a class, and 3 readings that libraries have alone.
+    expect(answer.locator("tbody tr")).to_have_count(2 * 3 + 3 * 3 + 3)
+    first = answer.locator("tbody tr").first
+    expect(first).to_contain_text("cityscapesScripts")
+    tab.get_by_label("Número a procurar").fill(first.locator("td").first.inner_text())
+    tab.locator("#definitions-go").click()  # from the counts that are kept: the zips are gone
+    expect(answer).to_contain_text("é: um IoU por classe sobre toda a divisão")
+    expect(tab.locator(".toast-body")).to_have_count(0, timeout=15_000)  # Gradio's own, a button in a button
+    assert serious_findings(tab) == []
+
+
 def test_inside_the_network(visit, server):
     page, _ = server
-    tab = visit()
+    tab = visit(viewport={"width": 1920, "height": 1080})  # every photo pixel covers one of the screen's at least
     tab.get_by_role("button", name="Inside the network").click()
     expect(tab.locator("#inside-viewer .card")).to_have_count(7)  # six rungs and the ground truth
     expect(tab.locator("#inside-viewer .card").nth(5)).to_have_attribute("data-status", "done")
@@ -198,11 +234,50 @@ def test_portuguese_dark_page(visit):
     tab = visit(language="pt-BR", theme="dark")
     expect(tab.get_by_role("heading", level=1)).to_have_text("FCN lado a lado")
     expect(tab.locator("#go")).to_have_text("Comparar")
-    expect(tab.locator("#picker")).to_contain_text("52,0± 2,0")
+    expect(tab.locator("#picker")).to_contain_text("52,0±2,0")
     expect(tab.locator("#viewer")).to_contain_text("Sobreposição")
     expect(tab.locator("#status")).to_contain_text("3 máscaras em")
     picture(tab, "compare-dark-portuguese")
     assert serious_findings(tab) == []
+
+
+@pytest.mark.parametrize(("language", "theme"), [("pt-BR", "light"), ("en-US", "dark")])
+def test_every_theme_and_language_is_accessible(visit, language, theme):
+    assert serious_findings(visit(language=language, theme=theme)) == []
+
+
+def test_what_gradio_says_and_what_stands_around_is_in_the_language_too(visit, tmp_path):
+    tab = visit(language="pt-BR")
+    expect(tab).to_have_title("FCN lado a lado: máscaras e ranking")
+    assert tab.locator("html").get_attribute("lang") == "pt-BR"
+    expect(tab.get_by_role("button", name="Remover imagem")).to_be_visible()
+    expect(tab.get_by_role("button", name="Enviar arquivo")).to_be_visible()
+    with open(tmp_path / "large.png", "wb") as large:
+        large.truncate((UPLOAD_MEGABYTES + 1) * 1024 * 1024)
+    tab.get_by_role("button", name="Remover imagem").click()
+    tab.set_input_files("#photo input[type=file]", tmp_path / "large.png")
+    expect(tab.locator(".toast-wrap")).to_contain_text(f"Arquivo maior que o limite de {UPLOAD_MEGABYTES}.0 Mb")
+    expect(tab.locator(".toast-wrap")).to_contain_text("Erro")
+
+
+def test_the_first_stop_of_the_keyboard_leads_to_the_masks(visit):
+    tab = visit()
+    tab.keyboard.press("Tab")
+    link = tab.get_by_role("link", name="Skip to the masks")
+    expect(link).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#viewer canvas.picture").first).to_be_focused()
+    assert "#" not in tab.url
+
+
+def test_focus_stays_clear_of_the_bar_at_the_lower_edge(visit):
+    tab = visit()
+    hidden = """() => { const bar = document.querySelector("#actions").getBoundingClientRect();
+        const box = document.activeElement.getBoundingClientRect();
+        return !document.activeElement.closest("#actions") && box.bottom > bar.top + 1 && box.top < bar.bottom; }"""
+    for box in tab.locator("#picker input").all():
+        box.focus()
+        assert not tab.evaluate(hidden), box.get_attribute("value")
 
 
 def test_language_is_switched_and_the_rest_of_the_address_kept(visit):
@@ -227,6 +302,11 @@ def test_phone(visit):
     tab = visit(viewport=PHONE)
     assert_no_overflow(tab)
     picture(tab, "compare-phone")
+    first = tab.locator("#viewer .card .stage").first.bounding_box()
+    assert first["y"] + first["height"] < PHONE["height"]  # a mask on the first screen
+    tab.locator("#go").scroll_into_view_if_needed()
+    tab.locator("#go").click()
+    tab.wait_for_function("document.querySelector('#viewer').getBoundingClientRect().top > -20")
     assert serious_findings(tab) == []
     tab.get_by_role("tab", name="Leaderboard").click()
     expect(tab.locator("#leaderboard")).to_contain_text(LADDER[2])

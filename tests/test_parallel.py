@@ -14,7 +14,7 @@ from training import loop
 from training.__main__ import main
 from training.processes import share_buffers, start_accelerator
 from training.recipe import Recipe
-from zoo.fcn import FCN
+from zoo.models.fcn import FCN
 
 # Without batch norm, whose statistics are each process's own; crops larger than the images make void uneven.
 SETTINGS = {"backbone": "vgg16", "width": 0.0625, "head_channels": 16, "head_kernel": 3, "dropout": 0.0, "crop": 72}

@@ -9,9 +9,9 @@ from page_server import GRADIO_WARNINGS
 from playwright.sync_api import expect
 from test_titles import LOSSES, NINE, VARIANTS, info
 
-import zoo.page
-from zoo.controls import picker_value
-from zoo.page import component_files
+from zoo.page import components
+from zoo.page.components import component_files
+from zoo.page.controls import picker_value
 
 pytestmark = GRADIO_WARNINGS
 NAMES = [one.name for one in NINE]
@@ -47,7 +47,7 @@ def address():
 
         picker.details(named, None, heard)
     launched = {"prevent_thread_lock": True, "quiet": True, "ssr_mode": False, "server_name": "127.0.0.1"}
-    _, url, _ = page.launch(css_paths=[zoo.page.FOLDER / "page.css"], **launched)
+    _, url, _ = page.launch(css_paths=[components.FOLDER / "page.css"], **launched)
     yield url
     page.close()
 
@@ -89,7 +89,7 @@ def test_nine_stand_in_a_table_of_variants_and_losses(show):
     assert table.get_by_role("rowheader").all_inner_texts() == ["FCN-32s", "FCN-16s", "FCN-8s"]
     boxes = table.get_by_role("checkbox")
     assert boxes.evaluate_all("boxes => boxes.map((box) => box.value)") == NAMES
-    assert boxes.nth(1).get_attribute("aria-label") == "FCN-32s · Focal: mIoU 51.0 % ± 2.0"
+    assert boxes.nth(1).get_attribute("aria-label") == "FCN-32s · Focal: mIoU 51.0 % ±2.0"
     assert boxes.nth(8).get_attribute("aria-label") == "FCN-8s · Dice: not evaluated"
     assert tab.locator("#picker .picker-filter").count() == 0
     tab.get_by_role("button", name=f"Open the leaderboard: {NAMES[4]}").click()
@@ -147,7 +147,7 @@ def test_more_than_nine_cards_get_filters_and_the_limit_holds(show):
 def test_one_loss_stands_on_cards(show):
     tab = show([one for one in INFOS if one.loss == "ce"], language="pt-BR")
     assert tab.locator("#picker .picker-title").first.inner_text().startswith("FCN-32s · CE")
-    assert "mIoU 50,0 % ± 2,0" in tab.locator("#picker .picker-item").first.inner_text()
+    assert "mIoU 50,0 % ±2,0" in tab.locator("#picker .picker-item").first.inner_text()
     assert tab.get_by_role("table").count() == 0
 
 

@@ -9,12 +9,14 @@ from hub_server import TOKEN, HubServer
 from huggingface_hub import constants, hf_hub_download
 
 from evaluation.benchmark.ports import refusing_port, silent_port
-from zoo.card import write_card
-from zoo.checkpoint_info import CheckpointError
-from zoo.download import pull
-from zoo.hub import HubError, HubUnreachable
-from zoo.publish import local_files, push
-from zoo.settings import HubSettings
+from zoo.__main__ import onnx_files
+from zoo.checkpoints.card import write_card
+from zoo.checkpoints.folder import read_info
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.download import pull
+from zoo.hub.publish import local_files, push
+from zoo.hub.requests import HubError, HubUnreachable
+from zoo.hub.settings import HubSettings
 
 NAME = "ana/fcn8s-tiny"
 
@@ -35,6 +37,18 @@ def folder(tmp_path):
 
 def commits(hub):
     return sum("/commit/" in request for request in hub.requests)
+
+
+def test_exports_go_beside_the_weights(hub, settings, folder, tmp_path):
+    done = push(folder, NAME, settings=settings, exports=onnx_files(folder, tmp_path))
+    published, info = hub.repositories[NAME].branches["main"], read_info(folder)
+    exported = {name: content for name, content in published.items() if name.startswith("onnx/")}
+    assert set(exported) == {f"onnx/{info.name}.onnx", f"onnx/{info.name}-fp16.onnx"} <= set(done.sent)
+    assert all(info.sha256.encode() in content for content in exported.values())
+    (again := tmp_path / "again").mkdir()
+    assert not push(folder, NAME, settings=settings, exports=onnx_files(folder, again)).sent
+    pulled, _ = pull(NAME, settings=settings)
+    assert not (pulled / "onnx").exists()
 
 
 def test_a_push_creates_the_repository_and_pull_gives_it_back(hub, settings, folder):

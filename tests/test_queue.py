@@ -9,26 +9,26 @@ from page_server import GRADIO_WARNINGS, tiny_site
 from PIL import Image
 from playwright.sync_api import expect
 
-from zoo.examples import examples
-from zoo.segment import segment
+from zoo.images.examples import examples
+from zoo.models.segmentation import segment
 
 pytestmark = GRADIO_WARNINGS
 expect.set_options(timeout=PATIENCE)
 
 
 class Gate:
-    """`zoo.segment.segment` that lets forward passes through one by one, and remembers which began."""
+    """`zoo.segment` that lets forward passes through one by one, and remembers which began."""
 
     def __init__(self):
         self.begun, self.change, self.open = [], threading.Condition(), 0
 
-    def run(self, model, image):
+    def run(self, model, image, **view):
         with self.change:
             self.begun.append((model.config.variant, photo_number(image)))
             place = len(self.begun)
             self.change.notify_all()
             assert self.change.wait_for(lambda: self.open >= place, timeout=PATIENCE / 1000)
-        return segment(model, image)
+        return segment(model, image, **view)
 
     def wait_for(self, count: int):
         """Until `count` forward passes have begun."""
@@ -115,7 +115,7 @@ def test_streaming_waiting_stopping_and_sharing(visit, site):
         page.segmenter.run = free
     assert gate.begun[3:] == [("fcn32s", 3), ("fcn16s", 3), ("fcn8s", 3)]  # the photo left behind was never segmented
     # All of it is kept: whoever brings the same photos again costs nothing.
-    page.segmenter.run = lambda model, image: pytest.fail("computed twice")
+    page.segmenter.run = lambda model, image, **view: pytest.fail("computed twice")
     try:
         third = visit(address=address, query=f"example={examples()[3].name}")
         third.locator("#examples button").nth(1).click()

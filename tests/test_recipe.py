@@ -14,14 +14,18 @@ import numpy as np
 import pytest
 import torch
 
+from training.losses import listed_weights, loss_terms
 from training.optimization import build_average, build_optimizer, build_schedule
 from training.recipe import Recipe, read_recipe, resolve, staged
-from zoo.checkpoint import bundled_folder
-from zoo.checkpoint_info import NAME_PATTERN
-from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC
+from training.weights import pretraining
+from zoo.checkpoints.folder import bundled_folder
+from zoo.checkpoints.record import NAME_PATTERN
+from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC, LabelSet
+from zoo.places import BUNDLED, RESULTS
 
 RECIPES = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
 LABELS = {"camvid": CAMVID, "voc": PASCAL_VOC, "sbd": PASCAL_VOC, "cityscapes": CITYSCAPES}
+LABELS["folder"] = LabelSet("cracks", "cracks", ("pavement", "crack"), ((0, 0, 0), (255, 0, 0)), void=255)
 
 
 def test_stages_of_a_recipe_that_is_a_stage_start_anew():
@@ -35,6 +39,12 @@ def test_names_hold_nothing_that_a_checkpoint_may_not_be_called():
     labels = replace(CAMVID, name="my photos (2)")
     assert recipe.checkpoint_name(labels) == "fcn8s-vgg16bn-w25-0.5-focal+dice-my-photos-2"
     assert NAME_PATTERN.fullmatch(recipe.checkpoint_name(replace(CAMVID, name="x" * 200)))
+
+
+def test_class_weights_are_told_in_the_name():
+    recipe = Recipe(loss="ce+0.5*focal+dice", width=0.25, class_weights="median-frequency")
+    assert recipe.checkpoint_name(CAMVID) == "fcn8s-vgg16bn-w25-wce+0.5-wfocal+dice-camvid"
+    assert replace(recipe, class_weights="none").loss_label == recipe.loss
 
 
 def test_staged_recipes_follow_the_ladder():
@@ -62,6 +72,13 @@ def test_flags_win_over_the_file(tmp_path):
         ('precision = "fp8"', "precision"),
         ('optimizer = "lion"', "optimizer: 'lion' is not one of adamw, sgd"),
         ("momentum = 1.0", "momentum"),
+        (
+            'class_weights = "frequency"',
+            "class_weights: 'frequency' is neither none, nor median-frequency, nor a number",
+        ),
+        ('class_weights = "1,-5"', "class_weights: '1,-5': needs finite numbers that are not negative"),
+        ('class_weights = "0,0"', "class_weights"),
+        ('loss = "nan * ce"', "the factor nan is not above 0"),
         ("clip = -1", "clip"),
         ("learning_rate = nan", "learning_rate"),
         ('start_from = "a"\nbackbone_weights = "imagenet"', "start_from, backbone_weights"),
@@ -75,11 +92,20 @@ def test_wrong_recipes_name_file_and_field(tmp_path, text, message):
     assert "r.toml" in str(error.value)
 
 
+def test_losses_and_weights_are_read_as_people_write_them():
+    (recipe,) = resolve([], {"loss": "ce + 0.5 * dice", "class_weights": "1, 5"})
+    assert (recipe.loss, recipe.class_weights) == ("ce+0.5*dice", "1,5")
+    assert loss_terms(recipe.loss) == [(1.0, "ce"), (0.5, "dice")] and listed_weights("1,5") == [1.0, 5.0]
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_released_recipe_is_that_of_its_checkpoint(path):
     """A checkpoint made before the recipe had a field was made with that field's default."""
     recipe = read_recipe(path)
-    assert path.stem.removesuffix("-atonce") == recipe.checkpoint_name(LABELS[recipe.dataset])
+    # A stage is given its pretraining by the checkpoint that it starts from.
+    stage_of = "ImageNet" if "-in-" in recipe.start_from else None
+    name = recipe.checkpoint_name(LABELS[recipe.dataset], stage_of or pretraining(recipe, None))
+    assert path.stem.removesuffix("-atonce") == name
     folder = bundled_folder() / path.stem
     if folder.is_dir():
         recorded = json.loads((folder / "training_args.json").read_text())["recipe"]
@@ -113,7 +139,7 @@ def test_schedules_by_hand():
 
 def test_the_papers_solver(make_model):
     """train.prototxt and solver.prototxt: momentum 0.99, biases at twice the rate and without decay."""
-    recipe = read_recipe(next(path for path in RECIPES if path.stem == "fcn32s-vgg16-ce-voc"))
+    recipe = read_recipe(next(path for path in RECIPES if path.stem == "fcn32s-vgg16-in-ce-voc"))
     assert (recipe.learning_rate, recipe.batch_size, recipe.reduction) == (1e-10, 1, "sum")
     model = make_model("fcn32s", backbone="vgg16")
     optimizer = build_optimizer(model, recipe)
@@ -141,6 +167,7 @@ def test_average_is_exponential_and_covers_batch_norm():
     assert build_average(model, 0.0) is None
 
 
+@pytest.mark.slow
 def test_the_job_asks_for_what_training_imports():
     """The header of training/job.py (PEP 723) against the requirement files; what it omits is not imported."""
     root = Path(__file__).parent.parent
@@ -157,6 +184,7 @@ def test_the_job_asks_for_what_training_imports():
     assert "gradio" in blocked and done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_job_runs_the_command_of_the_mounted_repository(tmp_path):
     root = Path(__file__).parent.parent
     command = [sys.executable, root / "training" / "job.py", "--help"]
@@ -166,3 +194,14 @@ def test_the_job_runs_the_command_of_the_mounted_repository(tmp_path):
     assert done.returncode == 0 and "--backbone-weights" in done.stdout, done.stderr
     done = subprocess.run(command, env=os.environ | {"FCN_ZOO": str(tmp_path)}, capture_output=True, text=True)
     assert done.returncode == 1 and "mount the repository there" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in RECIPES if (BUNDLED / path.stem).is_dir()], ids=lambda path: path.stem
+)
+def test_a_released_recipe_opens_with_its_command_and_the_score_that_was_measured(path):
+    command, _, score = path.read_text(encoding="utf-8").split("\n")[:3]
+    assert command.startswith(f"# python -m training --recipe training/recipes/{path.name} --data DIR")
+    (result,) = RESULTS.glob(f"{path.stem}__*__val*.json")
+    document = json.loads(result.read_text(encoding="utf-8"))
+    assert f"{100 * document['scores']['miou']:.1f} % mIoU on {document['dataset']['title']} val" in score

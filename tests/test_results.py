@@ -3,14 +3,19 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
+from killing import killed_everywhere
 
-from evaluation import results
-from evaluation.calibration import BINS, UNIT, calibration, calibration_counts
-from evaluation.counts import Counts
-from evaluation.results import ResultError, check_schema, read_document, read_result, verify, write_result
+from evaluation.counting.calibration import BINS, UNIT, calibration, calibration_counts
+from evaluation.counting.content import content_sha256
+from evaluation.counting.counts import Counts
+from evaluation.leaderboard import main
+from evaluation.measuring import results as results
+from evaluation.measuring.record import schema
+from evaluation.measuring.results import ResultError, check_schema, read_document, read_result, verify, write_result
 
 CLASSES = ("road", "car", "sky")
 
@@ -22,6 +27,7 @@ def random_counts(images=6, classes=3, seed=0) -> Counts:
     counts.boundary[..., [1, 3]] //= 2
     counts.bands[:] = np.cumsum(random.integers(0, 5, counts.bands.shape), axis=1)
     counts.calibration[:] = random.integers(0, 9, counts.calibration.shape)
+    counts.calibration[..., 1] = np.minimum(counts.calibration[..., 1], counts.calibration[..., 0])
     return counts
 
 
@@ -93,6 +99,43 @@ def test_what_is_written_is_read_back(written):
     low, high = result.document["intervals"]["miou"]["shown"]
     assert low < result.document["scores"]["miou"] < high
     assert verify(written) == []
+
+
+DIGESTS = tuple(f"{number:064x}" for number in range(6))
+
+
+def write_hashed(folder, counts=None, contents=DIGESTS, image_ids=None, **changes):
+    """A result that knows what its images hold."""
+    names = image_ids or tuple(f"a_{index}" for index in range(6))
+    document = facts(**changes)
+    document["dataset"]["image_list_sha256"] = results.image_list_sha256(names)
+    return write_result(folder, counts or random_counts(), names, ("s", "t") * 3, document, contents)
+
+
+def test_the_images_are_told_by_their_content(tmp_path):
+    path = write_hashed(tmp_path)
+    result = read_result(path)
+    assert result.contents == DIGESTS and verify(path) == []
+    assert result.document["dataset"]["content_sha256"] == content_sha256(reversed(DIGESTS))
+    change(path, "dataset", "content_sha256", value="0" * 64)
+    assert any("content_sha256 is not that of the images" in problem for problem in verify(path))
+
+
+def test_a_result_never_takes_the_place_of_another(tmp_path):
+    """Other weights or other images get a name of their own; the same measured again replaces what was there."""
+    old = write(tmp_path)  # from before images were hashed
+    assert write_hashed(tmp_path) == old
+    other = write_hashed(tmp_path, sha256="1" * 64)
+    assert other.name == "fcn8s-tiny-ce-camvid__camvid__val__11111111.json"
+    changed = (*DIGESTS[:5], "f" * 64)
+    third = write_hashed(tmp_path, contents=changed)
+    fourth = write_hashed(tmp_path, contents=changed, sha256="1" * 64)
+    assert len({old, other, third, fourth}) == 4 == len(list(tmp_path.glob("*.json")))
+    for path in (old, other, third, fourth):
+        assert verify(path) == []
+    assert write_hashed(tmp_path, contents=changed) == third and write_hashed(tmp_path, sha256="1" * 64) == other
+    old.write_text("{}")  # nothing is known of it, so it stays
+    assert write_hashed(tmp_path) != old
 
 
 def test_same_counts_give_the_same_files(tmp_path):
@@ -177,7 +220,28 @@ def test_verify_notices_an_image_counted_twice(tmp_path):
     assert any("counted twice" in problem for problem in verify(path))
 
 
-@pytest.mark.parametrize("name", [name for name in results.SCHEMA if "." in name])
+def required(part: dict, definitions: dict, prefix: str = ""):
+    """The dotted names of the fields that a JSON Schema requires, down to objects with fixed fields."""
+    for name in part.get("required", []):
+        inner = part["properties"][name]
+        yield f"{prefix}{name}"
+        if "$ref" in inner:
+            yield from required(definitions[inner["$ref"].rpartition("/")[2]], definitions, f"{prefix}{name}.")
+
+
+FIELDS = [name for name in required(schema(), schema()["$defs"]) if "." in name]
+
+
+def test_the_published_schema_is_the_records(capsys):
+    assert main(["schema"]) == 0
+    path = Path(results.__file__).parent.parent / "results.schema.json"
+    assert capsys.readouterr().out == path.read_text(encoding="utf-8"), (
+        "python -m evaluation.leaderboard schema > evaluation/results.schema.json"
+    )
+    assert len(FIELDS) > 50 and "scores.miou" in FIELDS and "intervals.boundary_f.shown" in FIELDS
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_missing_or_mistyped_field_is_named(written, name):
     whole = json.loads(written.read_text())
     *path, last = name.split(".")
@@ -197,11 +261,15 @@ def test_missing_or_mistyped_field_is_named(written, name):
         (("schema_version",), 2, "schema_version is 2, this program reads 1"),
         (("checkpoint", "sha256"), "xyz", "checkpoint.sha256: needs 64"),
         (("dataset", "classes"), ["road", "road"], "dataset.classes"),
-        (("dataset", "images"), True, "dataset.images: needs int, is bool"),
-        (("protocol", "bootstrap", "resamples"), 10**9, "protocol.bootstrap.resamples: must lie in"),
+        (("dataset", "images"), True, "dataset.images: needs int, got bool"),
+        (
+            ("protocol", "bootstrap", "resamples"),
+            10**9,
+            "protocol.bootstrap.resamples: .* less than or equal",
+        ),
         (("protocol", "bootstrap", "block_frames"), 0, "protocol.bootstrap.block_frames"),
         (("cost", "timings"), [], "cost.timings: needs at least one"),
-        (("cost", "timings"), [{"device": "x"}], "cost.timings.kind: missing"),
+        (("cost", "timings"), [{"device": "x"}], r"cost.timings\[0\].kind: missing"),
         (("counts", "file"), "../elsewhere.npz", "counts.file is '../elsewhere.npz', must be"),
         (("dataset", "images"), 7, r"matrices is \(6, 3, 3\) int64, needs \(7, 3, 3\)"),
     ],
@@ -292,3 +360,30 @@ def test_calibration_of_a_sure_and_right_model_is_perfect():
     assert found["bins"][-1] == {"low": 0.95, "high": 1.0, "pixels": 12, "confidence": 1.0, "accuracy": 1.0}
     assert found["bins"][0]["accuracy"] is None
     assert calibration(np.zeros((BINS, 3), int))["expected_calibration_error"] is None
+
+
+def test_a_kill_anywhere_leaves_the_earlier_result_or_the_new(written, tmp_path_factory):
+    program = """
+    import shutil
+    from pathlib import Path
+    sys.path.insert(0, "tests")
+    from evaluation.measuring.results import read_result, result_paths
+    from test_results import random_counts, write
+    old, folder, seen = Path(sys.argv[1]), Path(sys.argv[2]), set()
+    def check(whole):
+        (path,) = result_paths(folder)
+        result = read_result(path)  # the two files belong together
+        seen.add(int(result.counts.matrices.sum()))
+        shutil.rmtree(folder)
+    every_kill(lambda: shutil.copytree(old, folder), lambda: write(folder, random_counts(seed=5)), check)
+    assert len(seen) == 2, seen
+    """
+    assert killed_everywhere(program, written.parent, tmp_path_factory.mktemp("killed") / "results") >= 6
+
+
+def test_a_full_disk_is_told_in_a_sentence_and_the_earlier_result_stays(written, monkeypatch):
+    before = {file.name: file.read_bytes() for file in written.parent.iterdir()}
+    monkeypatch.setattr("zoo.atomic._sync", lambda path: Path("/dev/full").write_text("x"))
+    with pytest.raises(ResultError, match=r"not written: .*No space left on device.*unchanged"):
+        write(written.parent, random_counts(seed=5))
+    assert {file.name: file.read_bytes() for file in written.parent.iterdir()} == before

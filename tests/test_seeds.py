@@ -5,11 +5,12 @@ import shutil
 
 import pytest
 
-from evaluation.leaderboard import results_path
 from evaluation.seeds import main
-from zoo.card import card, find_seeds
-from zoo.catalog import bundled_folder, catalog
-from zoo.seeds import spread
+from zoo.checkpoints.card import card, find_seeds
+from zoo.checkpoints.folder import bundled_folder
+from zoo.checkpoints.seeds import spread
+from zoo.hub.catalog import catalog
+from zoo.places import RESULTS
 
 NAME = "fcn8s-vgg16bn-w25-ce-camvid"
 STEM = f"{NAME}__camvid__val"
@@ -48,15 +49,15 @@ def folder(tmp_path):
     """The released checkpoint and its result once more, as if they were another seed's."""
     seed = tmp_path / "7"
     shutil.copytree(bundled_folder() / NAME, seed / NAME)
-    shutil.copy(results_path() / f"{STEM}.npz", seed)
-    document = json.loads((results_path() / f"{STEM}.json").read_text(encoding="utf-8"))
+    shutil.copy(RESULTS / f"{STEM}.npz", seed)
+    document = json.loads((RESULTS / f"{STEM}.json").read_text(encoding="utf-8"))
     document["checkpoint"]["training"]["seed"] = 7
     (seed / f"{STEM}.json").write_text(json.dumps(document), encoding="utf-8")
     return tmp_path
 
 
 def test_command_prints_the_spread(folder, capsys):
-    value = f"{100 * json.loads((results_path() / f'{STEM}.json').read_text(encoding='utf-8'))['scores']['miou']:.1f}"
+    value = f"{100 * json.loads((RESULTS / f'{STEM}.json').read_text(encoding='utf-8'))['scores']['miou']:.1f}"
     assert main(["--seeds", str(folder)]) == 0
     expected = f"{NAME} on CamVid val: seeds 0, 7: {value}, {value} %; mean {value}, standard deviation 0.0\n"
     assert capsys.readouterr().out.startswith(expected)
@@ -75,7 +76,7 @@ def test_command_refuses_what_was_not_measured_of_these_weights(folder, capsys):
 
 def test_card_shows_the_spread_of_its_own_recipe(folder):
     (info,) = (info for info in catalog() if info.name == NAME)
-    document = json.loads((results_path() / f"{STEM}.json").read_text(encoding="utf-8"))
+    document = json.loads((RESULTS / f"{STEM}.json").read_text(encoding="utf-8"))
     assert "mIoU of the same recipe with seeds 0, 7: " in card(info, [document], seeds=find_seeds(folder))
     assert "same recipe" not in card(info, [document])
 

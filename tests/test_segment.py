@@ -4,20 +4,20 @@ import gc
 import io
 import struct
 import zlib
-from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from zoo.examples import examples
-from zoo.fcn import FCN, FCNConfig
+from zoo.images import photo
+from zoo.images.encoding import confidence_levels, encode_confidence, encode_mask
+from zoo.images.examples import examples
+from zoo.images.photo import ImageError, decode_image
 from zoo.labels import CAMVID, PASCAL_VOC
-from zoo.page import choose_language, languages, texts, translate
-from zoo.segment import ImageError, confidence_levels, decode_image, encode_confidence, encode_mask, segment
-
-segment_module = import_module("zoo.segment")  # `zoo.segment` itself is the function
+from zoo.models.fcn import FCN, FCNConfig
+from zoo.models.segmentation import segment
+from zoo.text import texts
 
 
 def gradient(width=48, height=32) -> np.ndarray:
@@ -76,6 +76,27 @@ def test_truncated_file_is_refused(format, kept, tmp_path):
     with pytest.raises(ImageError, match=r"damaged|not an image"):
         decode_image(path)
     gc.collect()  # a file left open would be a warning here, and warnings are errors
+
+
+def heic(image: Image.Image, **options) -> bytes:
+    photo.learn_heif()  # Pillow writes it then too
+    return encode(image, "HEIF", **options)
+
+
+def test_heic_of_a_phone_is_read_upright_and_a_cut_one_refused():
+    exif = Image.Exif()
+    exif[photo.EXIF_ORIENTATION] = 6  # to be turned by 90 degrees clockwise
+    image = Image.fromarray(np.kron(np.array([[0, 255], [90, 180]], np.uint8), np.ones((64, 96), np.uint8)))
+    content = heic(
+        image.convert("RGB"), quality=95, exif=exif.tobytes()
+    )  # as a turn of the picture, which alone counts in HEIF
+    decoded = decode_image(content)
+    assert decoded.image.size == decoded.original_size == (128, 192) and decoded.notes == ()
+    expected = np.rot90(np.asarray(image), -1)
+    assert np.abs(np.asarray(decoded.image.convert("L")).astype(int) - expected).mean() < 3
+    for kept in (0.3, 0.6, 0.9):
+        with pytest.raises(ImageError, match=r"damaged|not an image"):
+            decode_image(content[: int(len(content) * kept)])
 
 
 def test_oversized_image_is_refused_by_its_header():
@@ -178,44 +199,10 @@ def test_a_jpeg_that_its_decoder_brings_near_the_limit_is_not_resized(size, redu
 
 def test_memory_for_photos_at_their_own_size_is_bounded(monkeypatch):
     content = encode(Image.new("RGB", (400, 100)), "PNG")
-    assert decode_image(content, segment_module.FULL_LONG_SIDE).image.size == (400, 100)
-    monkeypatch.setattr(segment_module, "FULL_PIXELS", 10_000)
-    reduced = decode_image(content, segment_module.FULL_LONG_SIDE)
+    assert decode_image(content, photo.FULL_LONG_SIDE).image.size == (400, 100)
+    monkeypatch.setattr(photo, "FULL_PIXELS", 10_000)
+    reduced = decode_image(content, photo.FULL_LONG_SIDE)
     assert reduced.image.size == (200, 50) and "200 × 50" in reduced.notes[0]
-
-
-def test_notes_and_errors_speak_both_languages():
-    note = decode_image(encode(Image.new("RGB", (2000, 1500)), "PNG")).notes[0]
-    assert "2000 × 1500" in translate(note, "pt-BR") and translate(note, "pt-BR") != note
-    assert translate("plain text", "pt-BR") == "plain text"
-
-
-def test_every_language_has_the_same_strings_and_placeholders():
-    import string
-
-    def placeholders(text):
-        return sorted(name for _, name, _, _ in string.Formatter().parse(text) if name)
-
-    assert languages() == ("en", "pt-BR")
-    english, portuguese = texts("en"), texts("pt-BR")
-    assert english.keys() == portuguese.keys()
-    for key in english:
-        assert placeholders(english[key]) == placeholders(portuguese[key]), key
-        assert portuguese[key].strip()
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
-        ("pt-PT", "pt-BR"),
-        ("en-GB,pt", "en"),
-        ("de,pt;q=0.5", "pt-BR"),
-        (None, "en"),
-    ],
-)
-def test_language_is_chosen_from_the_header(header, language):
-    assert choose_language(header) == language
 
 
 def small_model(classes=CAMVID.classes) -> FCN:

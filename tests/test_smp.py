@@ -7,16 +7,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from evaluation.sources import open_source
+from evaluation.measuring.sources import open_source
 from training import TrainingError, loop
 from training.recipe import Recipe, staged
-from zoo.card import write_card
-from zoo.catalog import Catalog
-from zoo.checkpoint import build, load_folder, read_info, save
-from zoo.checkpoint_info import CheckpointError
+from zoo.checkpoints.card import write_card
+from zoo.checkpoints.folder import build, load_folder, read_info, save
+from zoo.checkpoints.information import CheckpointError
 from zoo.config import BaselineConfig
+from zoo.hub.catalog import Catalog
+from zoo.hub.settings import HubSettings
 from zoo.labels import CAMVID
-from zoo.settings import HubSettings
 
 smp = pytest.importorskip("segmentation_models_pytorch")
 SMALL = {"backbone": "resnet18", "epochs": 1, "batch_size": 2, "crop": 32, "precision": "fp32", "validate_every": 0}

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from zoo.fcn import FCN, FCNConfig
-from zoo.segment import segment
-from zoo.stages import stages
+from zoo.models.fcn import FCN, FCNConfig
+from zoo.models.score_maps import stages, summands
+from zoo.models.segmentation import segment
 
 
 @pytest.fixture
@@ -68,3 +68,29 @@ def test_blocks_stand_where_the_pools_sample(settings):
         # The block that holds pixel 320 on the shifted grid starts at most one stride before it.
         assert middle[:edge].max() == 0 and middle[edge:].min() == 1, stage.name
         assert 320 - stage.stride < edge <= 320 and (edge + 3) % stage.stride == 0, stage.name
+
+
+@pytest.mark.parametrize("variant", ["fcn32s", "fcn16s", "fcn8s"])
+@pytest.mark.parametrize("settings", [{}, {"padding": "paper", "head_kernel": 7}])
+def test_summands_add_up_and_their_last_mask_is_the_networks(make_model, photo, variant, settings):
+    model = make_model(variant, **settings)
+    for module in model.upsample.values():
+        torch.nn.init.normal_(module.weight, std=0.05)
+    found = summands(model, photo, precision="fp32")
+    images = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        *_, (_, last) = model.score_maps(images)
+    np.testing.assert_allclose(sum(found.carried.values()), last[0].numpy(), atol=1e-4)
+    np.testing.assert_array_equal(found.masks[found.stride], segment(model, photo, precision="fp32").mask)
+    assert list(found.masks) == list(model.strides) and found.stride == model.strides[-1]
+
+
+def test_the_first_running_sum_is_the_deepest_scores_enlarged(make_model, photo):
+    model = make_model("fcn8s")  # whose upsampling is bilinear still
+    images = torch.from_numpy(np.array(photo)).permute(2, 0, 1)[None].float() / 255
+    with torch.inference_mode():
+        scores = dict(model.score_maps(images))["score 32"]
+    for factor in (2, 2, 8):
+        scores = F.interpolate(scores, scale_factor=factor, mode="bilinear", align_corners=False)
+    found = summands(model, photo, precision="fp32").masks[32]
+    assert (found == scores[0].argmax(0).numpy()).mean() > 0.999  # ties that rounding tips

@@ -14,9 +14,9 @@ from gradio_client import Client, handle_file
 from page_server import GRADIO_WARNINGS
 from PIL import Image
 
-from zoo.catalog import load
-from zoo.examples import examples
-from zoo.segment import segment
+from zoo.hub.catalog import load
+from zoo.images.examples import examples
+from zoo.models.segmentation import segment
 
 pytestmark = GRADIO_WARNINGS
 ROOT = Path(__file__).parent.parent
@@ -25,20 +25,22 @@ LADDER = [f"{variant}-vgg16bn-w25-ce-camvid" for variant in ("fcn32s", "fcn16s",
 
 def test_page_needs_no_torch():
     heavy = ("torch", "torchvision", "torchmetrics", "scipy", "matplotlib")
-    code = f"import sys, app; app.build(app.Page(app.Catalog(), dict)); print([m for m in {heavy} if m in sys.modules])"
+    built = "app.build(app.make_page(app.Catalog(), dict))"
+    code = f"import sys, app; {built}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[-2] == "[]"
 
 
 def test_a_comparison_of_fcns_imports_no_other_library():
-    """Each of these takes 90 to 180 MB and one to two seconds of the first visitor's."""
+    """Each of these takes 90 to 500 MB and one to two seconds of the first visitor's."""
     code = f"""if True:
         import sys, app
-        page = app.Page(app.Catalog(), dict)
+        page = app.make_page(app.Catalog(), dict)
         work = page.prepare({str(examples()[0].photo)!r}, {LADDER!r})
         list(work.advance(page.segmenter))
-        assert len(app.facts(work)["scores_on_this_image"]) == 3
-        print([m for m in ("torchvision", "torchmetrics", "scipy", "sympy") if m in sys.modules])
+        assert len(page.facts(work)["scores_on_this_image"]) == 3
+        page.segmenter.rungs(work.infos[-1], work.decoded.image)
+        print([m for m in ("torch", "torchvision", "torchmetrics", "scipy", "onnxruntime") if m in sys.modules])
     """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[-2] == "[]"

@@ -5,12 +5,28 @@ import io
 import json
 import re
 import socket
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import gradio
+import numpy as np
 import pytest
+from conftest import write_camvid
+from playwright.sync_api import expect
 
-from evaluation import table
+from evaluation.board import formats
+from evaluation.board.caveats import splits
+from evaluation.board.columns import table_facts
+from evaluation.board.drill import Counted
+from evaluation.board.pictures import DrillDown, Pictures
+from evaluation.board.rows import Payload, published
+from evaluation.counting.confusion import count_pairs
+from evaluation.counting.content import image_digest
+from evaluation.datasets import open_dataset
+from zoo.checkpoints.alike import trained_alike
+from zoo.labels import CAMVID
+from zoo.page.components import component_files, component_texts
+from zoo.page.drill import Drilled
 
 CLASSES = ["sky", "pole", "bicyclist"]
 WAIT = 60_000  # milliseconds; a training may share the machine
@@ -57,6 +73,7 @@ def row(name, variant, loss, **changes):
         "classes": CLASSES,
         "command": f"python -m evaluation {name} --dataset camvid",
         "training": {"epochs": 400, "optimizer": {"name": "adamw"}},
+        "trained_alike": trained_alike({"epochs": 400}, loss),
         "recipe": "training/recipes/camvid.toml",
         "git_commit": "0123456789abcdef",
         "versions": {"torch": "2.11.0"},
@@ -104,7 +121,7 @@ def few():
         f"{BEST}|{THIRD}": {"difference": 0.1, "interval": [0.081, 0.119]},
         f"{SECOND}|{BEST}@camvid/val": {"difference": -0.02, "interval": [-0.045, 0.005]},
     }
-    return {"rows": rows, "pairs": pairs, "published": table.published()}
+    return {"rows": rows, "pairs": pairs, "published": published()}
 
 
 def mixed():
@@ -128,33 +145,122 @@ def mixed():
 
 
 def unlike():
-    """Three losses of FCN-8s, of which one was trained for longer than the others."""
+    """Three losses of FCN-8s, of which one has averaged weights."""
     rows = [measured(f"fcn8s-{loss}", "fcn8s", 0.6, [0.5, 0.7], 1, 80.0, 0.9) for loss in ("ce", "dice", "ce+dice")]
     for one, loss in zip(rows, ("ce", "dice", "ce+dice"), strict=True):
         one["loss"] = loss
-    rows[2]["training"] = rows[2]["training"] | {"epochs": 401}
+    rows[2]["training"] = rows[2]["training"] | {"ema": 0.999}
+    for one in rows:
+        one["trained_alike"] = trained_alike(one["training"], one["loss"])
     return {"rows": rows, "pairs": {}, "published": []}
 
 
+def caveats():
+    """Three losses of FCN-8s: one with three seeds and more effort; the others' order turns on the worst images."""
+    rows = unlike()["rows"]
+    facts = (("ce", 0.62, 0.50, 0.10), ("dice", 0.637, 0.517, 0.40), ("focal", 0.63, 0.529, 0.35))
+    for one, (loss, miou, worst, pole) in zip(rows, facts, strict=True):
+        one |= {"name": loss, "loss": loss, "miou": miou, "worst_miou": worst, "training": {"epochs": 45}}
+        one["class_iou"] = {"sky": 0.9, "pole": pole, "bicyclist": None}
+        one["trained_alike"] = trained_alike(one["training"], loss)
+        stages = [
+            {"name": "before", "epochs": 90, "dataset": "camvid"},
+            {"name": None, "epochs": 45, "dataset": "camvid"},
+        ]
+        one["effort"] = {"epochs": 135, "complete": True, "stages": stages, "pretraining": None, "extra_dataset": None}
+    stages = [{"name": "ce", "epochs": 135, "dataset": "camvid"}, {"name": None, "epochs": 220, "dataset": "camvid"}]
+    rows[0]["effort"] = rows[0]["effort"] | {"epochs": 355, "stages": stages, "pretraining": "ImageNet; somebody's"}
+    rows[0]["trained_alike"] = "otherwise"
+    figures = {"boundary_f": 0.5, "boundary_f_interval": None, "class_intervals": {}}
+    rows[0]["seeds"] = [
+        {
+            "seed": seed,
+            "miou": miou,
+            "miou_interval": [miou - 0.02, miou + 0.02],
+            "class_iou": {"sky": 0.9, "pole": pole},
+        }
+        | figures
+        for seed, (miou, pole) in enumerate(((0.62, 0.10), (0.60, 0.20), (0.61, 0.45)))
+    ]
+    rows[0]["seed_range"] = [0.60, 0.62]
+    pairs = {"ce|dice": {"difference": -0.017, "interval": [-0.03, 0.0]}}
+    return {"rows": rows, "pairs": pairs, "published": [], "splits": splits_of(rows)}
+
+
+def seeds():
+    """The same, trained alike."""
+    payload = caveats()
+    payload["rows"][0]["trained_alike"] = payload["rows"][1]["trained_alike"]
+    return payload
+
+
+def splits_of(rows):
+    return splits([row | {"sequences": {"0016E5": {"images": 101}}} for row in rows])
+
+
 PAYLOADS = {
+    "caveats": caveats,
+    "seeds": seeds,
     "unlike": unlike,
     "few": few,
     "mixed": mixed,
     "one": lambda: {"rows": few()["rows"][3:]},
     "empty": lambda: {"rows": [], "pairs": {}, "published": []},
-    "portuguese": lambda: few() | {"strings": table.strings("pt-BR"), "locale": "pt-BR"},
+    "portuguese": lambda: few() | {"strings": component_texts("table", "pt-BR"), "locale": "pt-BR"},
 }
 
 
+def wrong_mask(truth, columns):
+    """A mask of `truth` whose first columns are of the class after the right one."""
+    mask = np.where(truth == 11, 0, truth)
+    mask[:, :columns] = (mask[:, :columns] + 1) % 11
+    return mask.astype(np.uint8)
+
+
+def drilled_site(folder):
+    """What the page answers about images: of BEST the later are worse, of SECOND the earlier; the last one is gone."""
+    dataset = open_dataset("camvid", write_camvid(folder), "val")
+    truths, names = [dataset.mask(place) for place in range(4)], (BEST, SECOND)
+    digests = [image_digest(dataset.image(place), truth, 11) for place, truth in enumerate(truths)]
+    columns = {BEST: (0, 10, 20, 30), SECOND: (30, 20, 10, 0)}
+    masks = {name: [wrong_mask(*one) for one in zip(truths, columns[name], strict=True)] for name in names}
+    images = {dataset.image(place).tobytes(): place for place in range(4)}
+    counted = {}
+    for name in names:
+        pairs = [count_pairs(*one)[:11, :11] for one in zip(masks[name], truths, strict=True)]
+        parts = dataset.image_ids, dataset.sequences, tuple(digests), np.array(pairs)
+        counted[f"{name}@camvid/val"] = Counted("camvid", "val", CAMVID.classes, *parts)
+    rows = [one | {"sha256": one["name"]} for one in few()["rows"]]
+    infos = {name: SimpleNamespace(sha256=name, labels=CAMVID, offered_as=name) for name in names}
+
+    def segment(info, image, view):
+        return SimpleNamespace(mask=masks[info.sha256][images[image.tobytes()]])
+
+    offer = SimpleNamespace(infos=infos, segmenter=SimpleNamespace(segment=segment))
+    dataset.image_paths[3].rename(folder / "elsewhere.png")
+    dataset.mask_paths[3].rename(folder / "elsewhere.label.png")
+    board = Payload({"rows": rows}, counted)
+    return Drilled(offer, DrillDown(lambda: board, Pictures(folder)), count_pairs)
+
+
 @pytest.fixture(scope="module")
-def address():
+def address(tmp_path_factory):
     """A page that mounts the table as the app does: empty at first, filled by a load event."""
+    drilled = drilled_site(tmp_path_factory.mktemp("drilled") / "camvid")
+
+    def images_of(asked: dict) -> dict:
+        return drilled.images(asked)
+
+    def picture_of(asked: dict) -> dict:
+        return drilled.picture(asked)
 
     def load(request: gradio.Request):
-        return PAYLOADS[request.query_params["payload"]]()
+        payload = PAYLOADS[request.query_params["payload"]]()
+        return payload | {"facts": table_facts(payload["rows"])}
 
     with gradio.Blocks(analytics_enabled=False) as blocks:
-        board = gradio.HTML(**table.component_files(), apply_default_css=False)
+        functions = {"server_functions": [images_of, picture_of]}
+        board = gradio.HTML(**component_files("table"), apply_default_css=False, **functions)
         heard = gradio.Textbox(label="heard")
         board.compare(heard_checkpoints, None, heard)
         blocks.load(load, None, board)
@@ -231,55 +337,8 @@ def export(page, kind):
 # --- what ships ---
 
 
-def test_component_files_are_complete():
-    files = table.component_files()
-    assert set(files) == {"html_template", "css_template", "js_on_load"}
-    # Gradio evaluates template and style as JavaScript template text and Handlebars.
-    for name in ("html_template", "css_template"):
-        assert not re.search(r"`|\$\{|\{\{|\\", files[name])
-
-
-def test_languages_have_the_same_texts_and_places():
-    english, portuguese = table.strings("en"), table.strings("pt-BR")
-    assert list(english) == list(portuguese)
-    for key, text in english.items():
-        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", portuguese[key])), key
-
-
-def test_every_text_is_used():
-    scripts = table.component_files()["js_on_load"].split("\n", 2)[2]
-    composed = (
-        "variant_",
-        "loss_",
-        "dataset_",
-        "source_",
-        "provenance_",
-        "facet_",
-        "preset_",
-        "column_",
-        "hint_",
-        "export_",
-        "save_",
-    )
-    unused = [key for key in table.strings("en") if f'"{key}"' not in scripts and not key.startswith(composed)]
-    assert unused == []
-
-
-@pytest.mark.parametrize("read", [table.strings, table.how_we_measure])
-def test_unknown_language_is_refused(read):
-    with pytest.raises(ValueError, match=r"'xx'.*en, pt-BR"):
-        read("xx")
-
-
-@pytest.mark.parametrize("language", table.LANGUAGES)
-def test_how_we_measure_names_the_rules(language):
-    text = table.how_we_measure(language)
-    for fact in ("TP / (TP + FP + FN)", "void", "0016E5", "Seq05VD", "101", "204", "367", "171", "233", "bootstrap"):
-        assert fact in text
-
-
 def test_published_figures_have_sources_and_known_values():
-    figures = table.published()
+    figures = published()
     for figure in figures:
         assert figure["url"].startswith("https://") and figure["source"] and figure["split"]
         assert all(figure[name] is None or 0 < figure[name] < 1 for name in ("miou", "pixel_accuracy"))
@@ -327,19 +386,64 @@ def test_keyboard_sorts_and_keeps_the_focus(visit, key):
     assert names(page) == [THIRD, UNMEASURED, BEST, SECOND]
 
 
-def test_rows_of_other_images_stand_in_their_own_group(visit):
+def test_sets_of_images_never_share_a_view(visit):
     page = visit("mixed")
-    groups = page.locator(".ranking tr.group").all_inner_texts()
-    assert [text.split(" ·")[0] for text in groups] == ["CamVid test", "CamVid val", f"PASCAL VOC {HOSTILE}"]
-    assert names(page) == [BEST, BEST, SECOND, THIRD, UNMEASURED, HOSTILE]
-    assert cells(page, "rank") == ["1", "1", "1", "3", "–", "1"]
+    choice = page.locator("[data-slot='images'] label")
+    assert choice.all_inner_texts() == ["CamVid test 1", "CamVid val 4", f"PASCAL VOC {HOSTILE} 1"]
+    assert names(page) == [BEST, SECOND, THIRD, UNMEASURED]  # the set with the most rows
+    assert page.locator("h3.images").inner_text() == "CamVid val · 101 images"
+    assert page.locator(".ranking caption").inner_text().startswith("CamVid val · 101 images. ")
+    assert all("CamVid val" in title for title in page.locator(".plot h4").all_inner_texts())
+    assert "CamVid val · 101 images" in page.locator("[data-plot='cost'] .source").first.text_content()
+    choice.first.click()
+    assert names(page) == [BEST] and cells(page, "rank") == ["1"] and "lb_images=camvid%2Ftest" in page.url
+    assert page.locator("h3.images").inner_text() == "CamVid test · 233 images"
+    page.go_back()
+    assert names(visit("mixed", "&lb_dataset=voc")) == [HOSTILE]  # a link from before, which filtered
+    assert names(visit("mixed", f"&lb_open={BEST}%40camvid%2Ftest")) == [BEST]
+
+
+def test_the_table_says_what_flatters_what_seeds_do_and_what_differs(visit):
+    page = visit("caveats")
+    said = page.locator(".caveats li").all_inner_texts()
+    assert said[0].startswith(
+        "All 101 images of CamVid val come from the video 0016E5, which also gives 204 of the 367"
+    )
+    assert "3 seeds of ce give mIoU 60.0 – 62.0 and pole 10.0 – 45.0" in said[1]
+    assert "135 to 355 epochs in total; ImageNet in 1 of 3" in said[2]
+    turns = "dice leads focal on mIoU (63.7 against 63.0) and trails it on the worst 5 % of the images"
+    assert f"{turns} (51.7 against 52.9)" in said[3]
+    assert cells(page, "epochs") == ["135", "135", "355"] and cells(page, "worst_miou") == ["51.7", "52.9", "50.0"]
+    assert page.locator("td[data-column='elsewhere']").last.inner_text() == "ImageNet"
+    assert page.locator("td[data-column='epochs']").last.get_attribute("title") == "135 + 220"
+    page.get_by_role("radio", name="Per class").check()
+    pole = page.locator("td[data-column='class_pole']").last
+    assert pole.inner_text().split("\n") == ["10.0", "3 seeds: 10.0 – 45.0"]
+    assert page.locator("td[data-column='class_pole'] strong").count() == 0  # a seed of ce gives 45, above the 40
+    words = select(page, "dice", "ce")
+    assert "ce 355" in words and "Seeds measured: dice 1, ce 3." in words
+    heat = page.locator("[data-plot='classes']")
+    assert "10–45" in heat.locator(".heat").all_text_contents()
+    assert "over 3 seeds of FCN-8s cross-entropy" in heat.locator("svg").get_attribute("aria-label")
+
+
+def test_losses_are_drawn_with_every_seed(visit):
+    page = visit("seeds")
+    plot = page.locator("[data-plot='losses']")
+    dots = plot.locator(".mark title").all_text_contents()
+    assert len([dot for dot in dots if dot.startswith("ce") and "pole" in dot]) == 3
+    label = plot.locator("svg").get_attribute("aria-label")
+    assert "The seed alone moves pole 10.0 – 45.0 (cross-entropy)" in label
+    assert "cross-entropy (3 seeds)" in plot.inner_text() and "Dice (1 seed)" in plot.inner_text()
+    assert page.locator("[data-plot='cost'] circle.seed").count() == 3
 
 
 def test_best_of_a_column_is_bold_only_where_there_is_a_choice(visit):
     page = visit("mixed")
-    bold = page.locator(".ranking td[data-column='miou'] strong").all_inner_texts()
-    assert bold == ["60.0"]  # one row on CamVid test and one on VOC: nothing to be best of
+    assert page.locator(".ranking td[data-column='miou'] strong").all_inner_texts() == ["60.0"]
     assert page.locator(".ranking td[data-column='pixel_accuracy'] strong").all_inner_texts() == ["91.0"]
+    page.locator("[data-slot='images'] label").first.click()
+    assert page.locator(".ranking td strong").count() == 0  # one row on CamVid test: nothing to be best of
 
 
 # --- filters and the address ---
@@ -459,7 +563,10 @@ def test_pair_stated_the_other_way_round_and_unclear(visit):
 
 def test_pair_that_was_not_computed_or_has_other_images(visit):
     assert "No paired difference was computed" in select(visit(), SECOND, THIRD)
-    assert "measured on different images" in select(visit("mixed"), BEST, HOSTILE)
+    page = visit("mixed")
+    select(page, BEST)
+    page.locator("[data-slot='images'] label").last.click()
+    assert "measured on different images" in select(page, HOSTILE)
 
 
 def test_compare_event_carries_the_names(visit):
@@ -500,10 +607,11 @@ def test_confusion_matrix_is_read_with_the_keyboard(visit):
     assert grid.locator("td[tabindex='0']").count() == 1
 
 
-def test_pareto_front_leaves_out_the_slower_and_worse(visit):
+def test_no_line_through_times_that_noise_may_order(visit):
     page = visit()
-    front = page.locator("[data-plot='cost'] .front").get_attribute("d")
-    assert front.count("L") == 1  # 32s and 8s; 16s is slower and worse than 8s
+    plot = page.locator("[data-plot='cost']")
+    assert plot.locator("svg").count() == 1 and plot.locator(".front").count() == 0
+    assert "GMACs" in plot.locator(".mark title").first.text_content()
     assert page.locator("[data-plot='cost'] .mark title").count() == 3
     assert "1 left out" in page.locator("[data-plot='cost'] figcaption").inner_text()
 
@@ -534,7 +642,100 @@ def test_plots_are_saved_as_svg_and_png(visit):
     assert saved(page, figure.get_by_role("button", name="as PNG"))[:8] == b"\x89PNG\r\n\x1a\n"
 
 
+# --- from a figure to its images ---
+
+
+def drilled_names(page):
+    page.locator("dialog .cards li").first.wait_for()
+    return [name.split(". ")[1] for name in page.locator("dialog .cards strong").all_inner_texts()]
+
+
+def test_a_figure_leads_to_its_images_and_the_address_restores_them(visit):
+    page = visit()
+    page.locator("td[data-column='miou'] button.drill").first.click()
+    assert page.evaluate("document.querySelector('dialog.drill').matches(':modal')")
+    assert "All classes" in page.locator("dialog h3").inner_text()
+    assert "CamVid val · 101 images" in page.locator("dialog header .note").inner_text()
+    page.get_by_role("radio", name="Worst first").check()
+    page.wait_for_function("document.querySelectorAll('dialog .cards .pictures img').length")
+    order = drilled_names(page)
+    assert [name[-1] for name in order] == ["2", "0", "3", "1"]  # 30, 20, 10 and 0 wrong columns
+    assert page.locator("dialog .cards li").first.get_attribute("class") == "plain"  # its file is gone
+    assert "3 can be shown here" in page.locator("dialog .body .note").inner_text()
+    page.locator("dialog .cards button").first.click()
+    page.locator("dialog .panels[aria-busy=false]").wait_for()
+    assert f"2 of 4: {order[1]}" in page.locator("dialog .turn").inner_text()
+    assert [text.split("\n")[0] for text in page.locator("dialog figcaption strong").all_inner_texts()] == [
+        "Where it is right and wrong",
+        BEST,
+        "Ground truth",
+        "Photo",
+    ]
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("dialog .turn strong")).to_have_text(f"3 of 4: {order[2]}")
+    page.reload()
+    expect(page.locator("dialog .turn strong")).to_have_text(f"3 of 4: {order[2]}")
+    page.keyboard.press("Escape")
+    assert drilled_names(page) == order
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog.drill")).to_have_count(0)
+    assert "lb_of" not in page.url and names(page)[0] == BEST
+
+
+def test_classes_confusions_and_pairs_lead_to_their_images(visit):
+    page = visit()
+    select(page, BEST, SECOND)
+    page.get_by_role("button", name="The images that decide it").click()
+    page.get_by_role("radio", name=re.compile("^FCN-8s .* better$")).check()
+    assert drilled_names(page)[0][-1] == "1" and "difference" in page.locator("dialog .cards").inner_text()
+    page.get_by_role("radio", name=re.compile("^FCN-16s .* better$")).check()
+    page.wait_for_function("document.querySelector('dialog .cards strong')?.textContent.endsWith('2')")
+    page.go_back()
+    expect(page.locator("dialog.drill")).to_have_count(0)
+    page.get_by_role("button", name=BEST).click()
+    page.locator(".detail .classes button.drill", has_text="pole").click()
+    assert page.locator("dialog h3").inner_text() == "pole" and drilled_names(page)
+    page.get_by_role("button", name="Close").click()
+    grid = page.get_by_role("grid", name="Confusion matrix")
+    grid.locator("td[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog h3")).to_have_text("sky, predicted as pole")
+    page.get_by_role("button", name="Close").click()
+    assert "sky, predicted pole" in page.evaluate("document.activeElement.getAttribute('aria-label')")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_images_behind_a_figure_fit_a_phone_and_are_accessible(visit, dark):
+    from axe_playwright_python.sync_playwright import Axe
+
+    pair = f"&lb_of={BEST}%40camvid%2Fval&lb_of={SECOND}%40camvid%2Fval"
+    page = visit("few", pair, width=390, height=844, dark=dark)
+    for at in ("", page.locator("dialog .cards button strong").first):
+        if at:
+            at.click()
+            page.locator("dialog .panels[aria-busy=false]").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.locator("dialog .body").evaluate("node => node.scrollWidth <= node.clientWidth")
+        found = Axe().run(page, context="dialog.drill").response["violations"]
+        assert [issue["id"] for issue in found if issue["impact"] in ("serious", "critical")] == []
+
+
 # --- exports ---
+
+
+def test_csv_has_the_columns_and_values_of_the_command_line(visit):
+    page = visit()
+    shown, printed = (
+        list(csv.DictReader(io.StringIO(text))) for text in (export(page, "csv"), formats.comma_separated(few()))
+    )
+    assert list(shown[0]) == list(printed[0])
+    by_name = {line["name"]: line for line in printed}
+    assert [line["name"] for line in shown] == names(page) and len(shown) == len(by_name)
+    for line in shown:
+        for field, value in line.items():
+            other = by_name[line["name"]][field]
+            assert value == other or float(value) == float(other), field
 
 
 def test_csv_holds_the_payload(visit):
@@ -556,38 +757,48 @@ def test_json_is_the_payload_of_the_rows_shown(visit):
     page = visit()
     page.get_by_role("searchbox").fill("16s; 32s")
     rows = {entry["name"]: entry for entry in few()["rows"]}
-    assert json.loads(export(page, "json")) == {"rows": [rows[SECOND], rows[THIRD]]}
+    images = {"dataset": "camvid", "split": "val"}
+    assert json.loads(export(page, "json")) == {"images": images, "rows": [rows[SECOND], rows[THIRD]]}
 
 
-def test_latex_and_bibtex_escape_what_strangers_wrote(visit):
-    page = visit("mixed")
+def test_latex_and_bibtex_say_of_which_images_they_are(visit):
+    page = visit("caveats")
     latex = export(page, "latex").splitlines()
-    assert latex[0].startswith("% ") and len(latex) == 7
-    assert "60.0 {\\scriptsize [57.0, 63.0]}" in latex[2]
-    assert '"\\&\\_' in latex[-1] and latex[-1].endswith("\\\\")
+    assert latex[0].startswith("% CamVid val · 101 images. All 101 images") and latex[1].startswith("% Rank")
+    assert len(latex) == 5 and "63.7 {\\scriptsize [50.0, 70.0]}" in latex[2]
     bibtex = export(page, "bibtex")
-    assert f"@misc{{{BEST}-val," in bibtex and "@inproceedings{long2015fully," in bibtex
-    assert "brostow2009semantic" in bibtex and "everingham2010pascal" in bibtex and "cordts" not in bibtex
+    assert "@misc{dice-val," in bibtex and "CamVid val" in bibtex
+    assert "brostow2009semantic" in bibtex and "@article{shelhamer2017fully," in bibtex
+
+
+def test_exports_escape_what_strangers_wrote(visit):
+    page = visit("mixed", "&lb_dataset=voc")
+    latex = export(page, "latex").splitlines()
+    assert len(latex) == 3 and '"\\&\\_' in latex[-1] and latex[-1].endswith("\\\\")
+    bibtex = export(page, "bibtex")
+    assert "everingham2010pascal" in bibtex and "brostow" not in bibtex
     assert bibtex.count("{") - bibtex.count("\\{") == bibtex.count("}") - bibtex.count("\\}")
-
-
-def test_csv_of_hostile_names_is_no_formula(visit):
-    lines = list(csv.DictReader(io.StringIO(export(visit("mixed"), "csv"))))
-    assert lines[-1]["name"] == f"'{HOSTILE}"
+    (line,) = csv.DictReader(io.StringIO(export(page, "csv")))
+    assert line["name"] == f"'{HOSTILE}"
+    page.locator(".export > summary").click()
+    page.locator(".export > summary").click()
+    with page.expect_download() as download:
+        page.locator("[data-export='csv']").click()
+    assert download.value.suggested_filename.startswith("leaderboard-voc-")
 
 
 # --- strangers, languages, little data ---
 
 
 def test_hostile_texts_stay_text(visit):
-    page = visit("mixed", "&lb_cols=classes")
+    page = visit("mixed", "&lb_cols=classes&lb_dataset=voc")
     page.locator(".opener").last.click()
     select(page, HOSTILE)
     page.locator(".filters > summary").click()
     assert page.locator(".board img").count() == 0
     assert page.evaluate("window.hacked") is None
     assert HOSTILE in page.locator(".detail .command code").inner_text()
-    assert page.locator(".published a[href^='http']").count() == len(table.published())
+    assert page.locator(".published a[href^='http']").count() == len(published())
 
 
 def test_portuguese_texts_and_numbers(visit):
@@ -611,8 +822,8 @@ def test_empty_and_single_payloads_explain_themselves(visit):
 def test_published_figures_stand_apart(visit):
     page = visit()
     page.locator(".published > summary").click()
-    published = page.locator(".literature tbody tr")
-    assert published.count() == len(table.published())
+    shown = page.locator(".literature tbody tr")
+    assert shown.count() == len(published())
     assert "FC-DenseNet103" not in page.locator(".ranking").inner_text()
     assert page.locator(".literature input, .literature button").count() == 0
 

@@ -4,19 +4,19 @@ from dataclasses import replace
 
 import pytest
 
-from zoo.checkpoint_info import CheckpointInfo
+from zoo.checkpoints.information import CheckpointInfo
+from zoo.checkpoints.titles import arrange, loss_title, rank, subtitle, title
 from zoo.config import FCNConfig
-from zoo.controls import grids
 from zoo.labels import CAMVID
-from zoo.presentation import columns
-from zoo.titles import arrange, loss_title, rank, subtitle, title
+from zoo.page.controls import grids
+from zoo.page.values import columns
 
 
 def info(variant: str, loss: str, **changes) -> CheckpointInfo:
     """A checkpoint that was never written: its titles need no file."""
     config = FCNConfig(variant=variant, backbone="vgg16_bn", width=0.25, classes=CAMVID.classes)
     facts = {"source": "bundled", "location": "x", "revision": None, "labels": CAMVID, "dataset": "camvid"}
-    facts |= {"sha256": "0" * 64, "parameters": 1, "file_bytes": 1, "training": {}}
+    facts |= {"sha256": "0" * 64, "parameters": 1, "file_bytes": 1, "training": {"epochs": 1}}
     return CheckpointInfo(f"{variant}-{loss}", config=config, loss=loss, **(facts | changes))
 
 

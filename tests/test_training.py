@@ -12,24 +12,29 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 from accelerate import tracking
 from accelerate.utils import LoggerType
 from safetensors.torch import save_file
+from scipy.io import savemat
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from evaluation.datasets import open_dataset
-from evaluation.evaluate import EvaluationError, confusion_matrices
-from evaluation.metrics import scores
+from evaluation.counting.confusion import foreground, scores
+from evaluation.datasets import DatasetError, open_dataset
+from evaluation.datasets.survey import survey
+from evaluation.measuring.evaluate import EvaluationError, confusion_matrices
+from tests.own_data import write
 from tests.test_datasets import write_sbd, write_voc
 from training import TrainingError, benchmark, loop, processes, state, weights
 from training.__main__ import main, parse, runs
 from training.recipe import Recipe, read_recipe
-from zoo.checkpoint import load_folder, read_info
-from zoo.fcn import FCN
+from zoo.checkpoints.folder import load_folder, read_info
 from zoo.labels import CAMVID
+from zoo.models.fcn import FCN
+from zoo.models.torch_engine import multiplies_bfloat16
 
 ROOT = Path(__file__).parent.parent
 TINY = Recipe(
@@ -49,6 +54,93 @@ def flags(recipe: Recipe) -> list[str]:
         flag = name.replace("_", "-")
         listed += [f"--{'' if value else 'no-'}{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
     return listed
+
+
+def test_a_run_does_not_go_on_with_other_images(camvid, tmp_path, monkeypatch):
+    die_after_saving(monkeypatch, times=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(TINY, camvid, tmp_path / "run")
+    monkeypatch.undo()
+    recorded = json.loads((tmp_path / "run" / "training_args.json").read_text())["data"]["trained on"]
+    found = survey(open_dataset("camvid", camvid, "train"))
+    assert recorded == {
+        "images": 6,
+        "classes": list(CAMVID.classes),
+        "content_sha256": found.content,
+        "order_sha256": found.in_order,
+    }
+    first, second = (camvid / kind / "0016E5_00000.png" for kind in ("train", "trainannot"))
+    for path in (first, second):
+        path.rename(path.with_name("z.png"))
+    with pytest.raises(TrainingError, match=r"run: the images or masks that it is trained on were renamed since"):
+        run(TINY, camvid, tmp_path / "run", resume=True)
+    for path in (first, second):
+        path.with_name("z.png").unlink()
+    with pytest.raises(TrainingError, match=r"changed \(6 then, 5 now\) since it began; put them back"):
+        run(TINY, camvid, tmp_path / "run", resume=True)
+
+
+def test_a_run_does_not_go_on_with_other_classes(tmp_path, monkeypatch):
+    data, recipe = write(tmp_path / "mine"), replace(TINY, dataset="folder")
+    die_after_saving(monkeypatch, times=1)
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, data, tmp_path / "run")
+    monkeypatch.undo()
+    (data / "classes.txt").write_text("background\nsquare\ncircle\n")
+    with pytest.raises(TrainingError, match="its classes were background, square when it began"):
+        run(recipe, data, tmp_path / "run", resume=True)
+
+
+def test_a_split_that_is_not_there_says_how_to_go_without(tmp_path):
+    recipe = replace(TINY, dataset="folder", validate_every=1)
+    for splits, words in (({"train": 3}, "there are train; or train"), ({"": 3}, "which is no 'val'.*; or train")):
+        data = write(tmp_path / f"{len(str(splits))}", splits=splits)
+        with pytest.raises(TrainingError, match=rf"validation_split: .*{words} without validation: --validate-every 0"):
+            run(recipe, data, tmp_path / "run")
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_a_processor_without_bfloat16_computes_in_float32_and_the_record_says_so(native, camvid, tmp_path, monkeypatch):
+    monkeypatch.setattr("training.processes.multiplies_bfloat16", lambda: native)
+    info = run(replace(TINY, precision="bf16", epochs=1), camvid, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "training_args.json").read_text())
+    assert record["recipe"]["precision"] == "bf16"
+    assert record["environment"]["precision"] == info.training["precision"] == ("bf16" if native else "fp32")
+
+
+def test_two_classes_with_weights_are_told_by_the_foreground(tmp_path):
+    recipe = replace(TINY, dataset="folder", class_weights="1,5", epochs=1, validate_every=1)
+    info = run(recipe, write(tmp_path / "mine"), tmp_path / "run")
+    assert "wce" in info.name
+    record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text())
+    validation = open_dataset("folder", tmp_path / "mine", "val")
+    precision = "bf16" if multiplies_bfloat16() else "fp32"
+    matrix = confusion_matrices(load_folder(tmp_path / "run"), validation, precision=precision).sum(0).numpy()
+    found = foreground(matrix, validation.labels.classes)
+    assert {name: record[name] for name in ("f1", "precision", "recall")} == {
+        name: found[name] for name in ("f1", "precision", "recall")
+    }
+
+
+def test_data_that_cannot_be_used_is_refused_before_the_first_step(tmp_path):
+    recipe, out = replace(TINY, dataset="folder"), tmp_path / "run"
+    void = write(tmp_path / "void", lambda image, mask: (image, mask * 0 + 255))
+    with pytest.raises(DatasetError, match="every pixel of the 3 masks is void"):
+        run(recipe, void, out)
+    with pytest.raises(TrainingError, match="every labelled pixel of its masks is background"):
+        run(recipe, write(tmp_path / "plain", lambda image, mask: (image, mask * 0)), out)
+    with pytest.raises(TrainingError, match="class_weights: 3 numbers for 2 classes; give one for each of background"):
+        run(replace(recipe, class_weights="1,5,2"), write(tmp_path / "sound"), out)
+    broken = write(tmp_path / "broken")
+    (broken / "train" / "masks" / "photo2.png").write_bytes(b"x")
+    with pytest.raises(DatasetError, match=r"masks/photo2\.png: "):
+        run(recipe, broken, out)
+    other = write(tmp_path / "other")
+    (other / "classes.txt").rename(other / "train" / "classes.txt")
+    (other / "val" / "classes.txt").write_text("background\ncircle\n")
+    with pytest.raises(TrainingError, match="validation_split: folder val has other classes than folder train"):
+        run(replace(recipe, validate_every=1), other, out)
+    assert not out.exists()
 
 
 def test_a_run_learns_and_becomes_a_checkpoint(camvid, tmp_path):
@@ -162,9 +254,10 @@ def test_a_full_disk_says_so_and_keeps_the_state(camvid, tmp_path, monkeypatch):
     whole = run(TINY, camvid, tmp_path / "whole")
     interrupted(TINY, camvid, out, monkeypatch)
     before = (out / "state.pt").read_bytes()
-    (out / ".state.pt").symlink_to("/dev/full")
+    monkeypatch.setattr("zoo.atomic._sync", lambda path: Path("/dev/full").write_text("x"))
     with pytest.raises(TrainingError, match=r"step 9: cannot write .*state\.pt \(No space left on device\).*--resume"):
         run(TINY, camvid, out, resume=True)
+    monkeypatch.undo()
     assert (out / "state.pt").read_bytes() == before
     assert run(TINY, camvid, out, resume=True).sha256 == whole.sha256
 
@@ -280,14 +373,16 @@ def test_sequences_held_out_are_what_is_validated_on(camvid):
     assert validation.split == "train"
 
 
-@pytest.mark.parametrize("kind", ["torch", "torch, old", "safetensors"])
+@pytest.mark.parametrize("kind", ["torch", "torch, old", "safetensors", "encoder alone"])
 def test_backbone_weights_from_a_file(tmp_path, kind):
-    """A state dict as torchvision publishes it (old ones lack the batch-norm counters), or with its keys sorted."""
+    """A state dict as torchvision publishes it (old ones lack the batch-norm counters), sorted, or without its end."""
     torch.manual_seed(2)
     classifier = torchvision.models.resnet18(weights=None).eval()
     state, path = classifier.state_dict(), tmp_path / "resnet18.pth"
     if kind == "torch, old":
         state = {name: tensor for name, tensor in state.items() if "num_batches" not in name}
+    if kind == "encoder alone":
+        state = {name: state[name] for name in sorted(state) if not name.startswith("fc.")}
     if kind == "safetensors":
         path = path.with_suffix(".safetensors")
         save_file(state, path)
@@ -307,7 +402,7 @@ def test_backbone_weights_from_a_file(tmp_path, kind):
         (None, "cannot be read"),
         (b"junk", "cannot be read"),
         ({"a": 1}, "holds no state dict"),
-        ({"conv1.weight": torch.zeros(1)}, "holds no state dict of torchvision's resnet18"),
+        ({"conv1.weight": torch.zeros(1)}, r"bn1\.weight is missing \(99 of the 100 tensors of resnet18 are\)"),
     ],
 )
 def test_backbone_weights_that_do_not_fit_name_the_file(tmp_path, content, message):
@@ -396,7 +491,10 @@ def test_trackers_get_what_metrics_jsonl_gets(camvid, tmp_path, monkeypatch):
 def test_the_papers_recipe_trains_on_sbd_and_validates_on_voc(tmp_path):
     write_voc(tmp_path / "data")
     write_sbd(tmp_path / "data" / "SBD")
-    recipe = read_recipe(ROOT / "training" / "recipes" / "fcn8s-vgg16-ce-voc-atonce.toml")
+    labels = np.full((5, 7), 15, np.uint8)
+    labels[0] = 0  # one class alone would be refused
+    savemat(tmp_path / "data/SBD/cls/2007_000032.mat", {"GTcls": {"Segmentation": labels}})
+    recipe = read_recipe(ROOT / "training" / "recipes" / "fcn8s-vgg16-in-ce-voc-atonce.toml")
     small = replace(recipe, width=0.03, head_channels=8, backbone_weights="", epochs=1)
     info = run(small, tmp_path / "data", tmp_path / "run")
     assert info.name == "fcn8s-vgg16-w3-ce-voc" and info.config.pool_scaling and info.config.padding == "paper"
@@ -427,3 +525,45 @@ def test_a_compiled_network_learns_the_same(camvid, monkeypatch):
         batches = loop.device_batches(made, dataset, 0, 2, workers=0)
         losses.append([loop.take_step(made, batches, step).item() for step in range(2)])
     assert calls == [made.network] and losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
+def test_a_run_may_end_before_its_schedule(camvid, tmp_path):
+    """Its epochs are the first of the run that went on, at the same rates."""
+    whole = run(TINY, camvid, tmp_path / "whole")
+    stopped = run(replace(TINY, stop_epoch=1), camvid, tmp_path / "stopped")
+    assert (stopped.training["steps"], stopped.training["stop_epoch"], whole.training["steps"]) == (3, 1, 9)
+    assert len((tmp_path / "stopped" / "metrics.jsonl").read_text().splitlines()) == 1
+    rates = [
+        json.loads((tmp_path / name / "metrics.jsonl").read_text().splitlines()[0]) for name in ("whole", "stopped")
+    ]
+    assert rates[0] == rates[1] and stopped.sha256 != whole.sha256
+
+
+def test_where_a_run_ends_may_change_when_it_goes_on(camvid, tmp_path, monkeypatch):
+    """It then ends with the weights of a run that was told so from the start, and drops its average."""
+    shorter = {"stop_epoch": 2, "cool_down": 0.5}
+    whole = run(replace(TINY, **shorter), camvid, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        die_after_saving(patched, 1)
+        with pytest.raises(KeyboardInterrupt):
+            run(replace(TINY, ema=0.9), camvid, tmp_path / "cut")
+    with pytest.raises(TrainingError, match="3 steps are done, more than the 2 at full rate"):
+        run(replace(TINY, stop_epoch=2, cool_down=0.7), camvid, tmp_path / "cut", resume=True)
+    with pytest.raises(TrainingError, match="another recipe"):
+        run(replace(TINY, ema=0.5), camvid, tmp_path / "cut", resume=True)
+    cut = run(replace(TINY, **shorter), camvid, tmp_path / "cut", resume=True)
+    assert cut.sha256 == whole.sha256
+    arguments = json.loads((tmp_path / "cut" / "training_args.json").read_text())
+    assert arguments["recipe"] == replace(TINY, **shorter).to_dict() and arguments["resumed"][0]["step"] == 3
+
+
+def test_the_rate_falls_to_zero_in_the_cool_down(camvid, tmp_path):
+    recipe = replace(TINY, schedule="constant", warm_up=0.0, learning_rate=0.5, stop_epoch=2, cool_down=0.5, epochs=4)
+    dataset = open_dataset("camvid", camvid, "train")
+    made = loop.build_run(recipe, dataset, None, processes.start_accelerator(recipe), 12)
+    batches, rates = loop.device_batches(made, dataset, 0, 6, workers=0), []
+    inner = made.optimizer.optimizer
+    inner.register_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
+    for step in range(6):
+        loop.take_step(made, batches, step)
+    assert rates == pytest.approx([0.5, 0.5, 0.5, 0.5, 1 / 3, 1 / 6])

@@ -4,7 +4,6 @@ import base64
 import io
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,33 +24,12 @@ from viewer_page import (
     value,
 )
 
-from zoo.viewer import FOLDER, SCRIPTS, component_files
-
 # Gradio and its server leave sockets, event loops and deprecations behind that are not ours to mend.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-def test_every_script_is_listed_and_strict():
-    assert sorted(SCRIPTS) == sorted(path.name for path in (FOLDER / "script").glob("*.js"))
-    files = component_files()
-    assert set(files) == {"html_template", "css_template", "js_on_load"}
-    assert files["js_on_load"].startswith('"use strict";')
-
-
-@pytest.mark.parametrize("name", ["html_template", "css_template"])
-def test_templates_hold_nothing_that_gradio_would_evaluate(name):
-    # Gradio passes both through Handlebars and a JavaScript template string.
-    assert not any(mark in component_files()[name] for mark in ("{{", "${", "`", "\\"))
-
-
-def test_scripts_never_parse_data_as_html():
-    for path in (FOLDER / "script").glob("*.js"):
-        source = Path(path).read_text(encoding="utf-8")
-        assert not any(word in source for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "eval(")), path.name
 
 
 def test_mask_mode_shows_exactly_the_palette(viewer):
@@ -172,8 +150,6 @@ def test_difference_from_ground_truth_leaves_void_out(viewer):
     palette = [*COLOURS, *["#000000"] * 252]
     viewer.send(ladder(truth={"mask": mask_url(truth, palette), "labels": labels()}))
     viewer.mode("difference")
-    viewer.page.select_option(".reference select", "truth")
-    viewer.settle()
     wrong = (MASKS["a"] != truth) & (truth != 255)
     marked = (viewer.centres(0)[..., :3] == MARK).all(axis=-1)
     assert (marked == wrong).all()

@@ -7,7 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from viewer_page import MASKS, Page, data_url, labels, ladder, mask_url, panel, value
 
-from zoo.viewer import component_files
+from zoo.page.components import component_files
 
 # Gradio and its server leave sockets, event loops and deprecations behind that are not ours to mend.
 pytestmark = [
@@ -135,7 +135,7 @@ def test_reduced_motion_stops_the_pulse(open_page):
 def test_leaderboard_links_tell_the_page(viewer_context):
     """The score becomes a button when the page asks for it; the page hears which checkpoint was meant."""
     with gr.Blocks(analytics_enabled=False) as page:
-        viewer = gr.HTML(value=ladder(leaderboard_links=True), apply_default_css=False, **component_files())
+        viewer = gr.HTML(value=ladder(leaderboard_links=True), apply_default_css=False, **component_files("viewer"))
         heard = gr.Textbox(elem_id="heard")
 
         def hear(event: gr.EventData) -> str:

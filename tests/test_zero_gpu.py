@@ -18,17 +18,17 @@ def GPU(function):
         torch.cuda.is_available = lambda: False
         torch.set_num_threads(1)
         try:
-            arguments = pickle.loads(connection.recv_bytes())
-            connection.send_bytes(pickle.dumps((os.getpid(), function(*arguments))))
+            arguments, named = pickle.loads(connection.recv_bytes())
+            connection.send_bytes(pickle.dumps((os.getpid(), function(*arguments, **named))))
         except BaseException:
             traceback.print_exc()
             connection.send_bytes(pickle.dumps((os.getpid(), None)))
 
-    def call(*arguments):
+    def call(*arguments, **named):
         ours, theirs = multiprocessing.Pipe()
         process = multiprocessing.get_context("fork").Process(target=work, args=(theirs,))
         process.start()
-        ours.send_bytes(pickle.dumps(arguments))
+        ours.send_bytes(pickle.dumps((arguments, named)))
         pid, result = pickle.loads(ours.recv_bytes())
         process.join()
         assert pid != os.getpid()
@@ -44,12 +44,12 @@ import torch
 torch.cuda.is_available = lambda: True
 
 import app
-from zoo.catalog import load
-from zoo.examples import examples
-from zoo.segment import segment
+from zoo.hub.catalog import load
+from zoo.images.examples import examples
+from zoo.models.segmentation import segment
 
 name = "fcn8s-vgg16bn-w25-ce-camvid"
-page = app.Page(app.Catalog(), dict)
+page = app.make_page(app.Catalog(), dict)
 work = page.prepare(str(examples()[0].photo), [name])
 list(work.advance(page.segmenter))
 assert not work.errors, work.errors

@@ -14,8 +14,9 @@ from hub_client import save_checkpoint
 from test_convert import weights, widths
 
 from zoo.__main__ import main
-from zoo.baselines import TORCHVISION
-from zoo.settings import HubSettings, environment_help
+from zoo.hub.settings import HubSettings, environment_help
+from zoo.hub.torchvision_weights import TORCHVISION
+from zoo.places import BUNDLED
 
 # huggingface_hub's own upload over Git LFS
 pytestmark = pytest.mark.filterwarnings(r"ignore:Use 'content=<\.\.\.>' to upload:DeprecationWarning")
@@ -38,7 +39,7 @@ def bundled(hub, tmp_path, monkeypatch):
     for seed, variant in enumerate(("fcn32s", "fcn8s")):
         info = save_checkpoint(root / "new", variant=variant, seed=seed)
         (root / "new").rename(root / info.name)
-    monkeypatch.setattr(import_module("zoo.catalog"), "bundled_folder", lambda: root)
+    monkeypatch.setattr(import_module("zoo.hub.catalog"), "bundled_folder", lambda: root)
     monkeypatch.setattr("zoo.__main__.bundled_folder", lambda: root)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -133,6 +134,11 @@ def spoil_card(folder):
     path.write_text(path.read_text().replace("value: 0.5", "value: 0.9", 1))
 
 
+def spoil_table(folder):
+    path = folder / "README.md"
+    path.write_text(path.read_text().replace("| Mean IoU | 50.0 %", "| Mean IoU | 60.0 %", 1))
+
+
 def spoil_eval_results(folder):
     (folder / ".eval_results" / "camvid.yaml").write_text("[]\n")
 
@@ -146,6 +152,7 @@ def spoil_golden(folder):
     [
         (spoil_weights, "sha256"),
         (spoil_card, r"mean IoU on val is 0\.9, measured 0\.5"),
+        (spoil_table, r"table does not have the mean IoU on val, measured 0\.5"),
         (spoil_eval_results, r"camvid\.yaml: is not what the results give"),
         (spoil_golden, "logits differ"),
     ],
@@ -154,7 +161,8 @@ def test_verify_finds_what_was_changed(bundled, capsys, tmp_path, spoil, words):
     results = tmp_path / "results"
     results.mkdir()
     (results / "a.json").write_text(json.dumps(result_of(bundled / EIGHT)))
-    main(["card", EIGHT, "--results", str(results)])
+    main(["card", EIGHT, "--results", str(results), "--benchmark", "ana/streets"])
+    assert main(["verify", EIGHT, "--results", str(results)]) == 0
     spoil(bundled / EIGHT)
     assert main(["verify", EIGHT, "--results", str(results)]) == 1
     assert re.search(f"WRONG: .*{words}", capsys.readouterr().out)
@@ -219,3 +227,16 @@ def test_every_setting_is_documented_once():
     text = environment_help()
     for item in HubSettings.__dataclass_fields__.values():
         assert text.count(f"{item.metadata['variable']} ") == 1 and item.metadata["help"] in text
+
+
+def test_a_card_written_from_another_folder_keeps_its_results(tmp_path, monkeypatch, capsys):
+    """The results of this repository are found whatever folder the command is started in."""
+    name = "fcn8s-vgg16bn-w25-ce-camvid"
+    copied = shutil.copytree(BUNDLED / name, tmp_path / name)
+    before = (copied / "README.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["card", str(copied)]) == 0
+    assert (copied / "README.md").read_text(encoding="utf-8") == before and "Mean IoU |" in before
+    assert main(["card", str(copied), "--results", "evaluation/results"]) == 1
+    assert "evaluation/results: no such folder of results" in capsys.readouterr().err
+    assert (copied / "README.md").read_text(encoding="utf-8") == before

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from zoo.viewer import component_files
+from zoo.page.components import component_files
 
 WIDTH, HEIGHT = 48, 36  # 4:3; in a panel some 380 pixels wide every mask pixel covers several screen pixels
 NAMES = ("sky", "road", "car", "tree")
@@ -103,7 +103,7 @@ def serve():
         gr.Markdown("# Viewer")
         sent = gr.Textbox(label="value", elem_id="sent")
         button = gr.Button("Send", elem_id="send")
-        viewer = gr.HTML(value=None, apply_default_css=False, **component_files())
+        viewer = gr.HTML(value=None, apply_default_css=False, **component_files("viewer"))
         button.click(json.loads, sent, viewer)
     _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, server_name="127.0.0.1")
     try:

@@ -1,4 +1,7 @@
-"""`python -m training`: train FCNs from flags or recipe files; see --help and the README."""
+"""`python -m training`: train FCNs from flags or recipe files; see --help and the README.
+
+`python -m training init DIR` writes a recipe for a data set of one's own.
+"""
 
 import argparse
 import logging
@@ -8,21 +11,24 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
-from training import TrainingError
+from training import TrainingError, suggestion
 from training.loop import train
 from training.processes import TRACKERS
 from training.recipe import Recipe, add_flags, resolve, staged
 from training.state import check_same_recipe
-from zoo.allocator import TRAINING, keep_freed_memory
-from zoo.catalog import load
-from zoo.checkpoint import load_folder
-from zoo.checkpoint_info import CONFIG_FILE
+from zoo.checkpoints.folder import load_folder
+from zoo.checkpoints.information import CONFIG_FILE
+from zoo.hub.catalog import load
+from zoo.models.allocator import TRAINING, keep_freed_memory
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Parsed command line."""
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train FCNs.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m training", description="Train FCNs; init DIR suggests a recipe.", allow_abbrev=False
+    )
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the dataset")
+    parser.add_argument("--extra-data", type=Path, help="folder that holds the recipe's extra_dataset")
     parser.add_argument(
         "--out", type=Path, required=True, help="run folder; with --staged or several recipes, one in it each"
     )
@@ -58,14 +64,14 @@ def runs(options: argparse.Namespace) -> list[tuple[Recipe, Path]]:
     return [(recipe, options.out / name) for recipe, name in named]
 
 
-def starting_model(recipe: Recipe, out: Path):
-    """The model that `start_from` names: a run beside this one, a folder, or a checkpoint of the zoo."""
-    if not recipe.start_from:
+def named_model(name: str, out: Path):
+    """The model that `start_from` or `distill_from` names: a run beside `out`, a folder, or a checkpoint of the zoo."""
+    if not name:
         return None
-    for folder in (out.parent / recipe.start_from, Path(recipe.start_from)):
+    for folder in (out.parent / name, Path(name)):
         if (folder / CONFIG_FILE).is_file():
             return load_folder(folder)
-    return load(recipe.start_from)
+    return load(name)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,6 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
     first = os.environ.get("RANK", "0") == "0"  # torchrun numbers the processes; one of them speaks
     level = logging.INFO if first else logging.ERROR
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["init"]:
+        return suggestion.main(arguments[1:])
     options = parse(arguments)
     try:
         for recipe, out in runs(options):
@@ -81,12 +90,14 @@ def main(arguments: list[str] | None = None) -> int:
                 logging.info("%s is trained already", out)
                 continue
             logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
-            model = starting_model(recipe, out)
+            model, teacher = named_model(recipe.start_from, out), named_model(recipe.distill_from, out)
             if model is not None:
                 logging.info("Starting from %s (%s)", model.info.name, model.info.location)
+            if teacher is not None:
+                logging.info("Taught by %s (%s)", teacher.info.name, teacher.info.location)
             settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
-            settings |= {name: getattr(options, name) for name in ("processes", "save_every", "tracker")}
-            info = train(recipe, options.data, out, start_from=model, **settings)
+            settings |= {name: getattr(options, name) for name in ("extra_data", "processes", "save_every", "tracker")}
+            info = train(recipe, options.data, out, start_from=model, teacher=teacher, **settings)
             logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
     except (TrainingError, ValueError, OSError) as error:  # data and checkpoints raise subclasses of ValueError
         logging.error("training: %s", error)

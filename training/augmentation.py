@@ -5,6 +5,8 @@ Every crop is a pure function of (seed, step, place in the batch), so an interru
 of processes sees the same crops.
 """
 
+import math
+
 import torch
 from torch.utils.data import DataLoader, Dataset
 from torchvision import tv_tensors
@@ -28,7 +30,7 @@ class TrainingCrops(Dataset):
     def __init__(self, dataset: SegmentationDataset, recipe: Recipe):
         self.dataset, self.recipe = dataset, recipe
         self.resident = None
-        if dataset.image(0).nbytes * 4 / 3 * len(dataset) <= RESIDENT_BYTES:
+        if resident_bytes(dataset) <= RESIDENT_BYTES:
             self.resident = [self._read(index) for index in range(len(dataset))]
         jitter = recipe.jitter
         fill = {tv_tensors.Image: MEAN_COLOUR, tv_tensors.Mask: dataset.labels.void}
@@ -66,21 +68,40 @@ class TrainingCrops(Dataset):
         return transform.resize(image, size, antialias=True), transform.resize(mask, size)
 
 
-def batch_items(images: int, recipe: Recipe, step: int) -> list[tuple[int, int]]:
-    """(index, seed) of every crop of a step: epochs are permutations, drawn from (seed, epoch) alone."""
-    steps = steps_per_epoch(images, recipe)
-    epoch, place = divmod(step, steps)
-    generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + epoch)
-    order = torch.randperm(images, generator=generator).tolist()
-    # A split smaller than the batch is repeated, otherwise the incomplete batch at the end is dropped.
-    chosen = [order[(place * recipe.batch_size + i) % images] for i in range(recipe.batch_size)]
+def resident_bytes(dataset: SegmentationDataset) -> int:
+    """Memory that all images and masks of a split take, three channels and one."""
+    return sum(4 * math.prod(dataset.size(index)) for index in range(len(dataset)))
+
+
+def batch_items(images: int, recipe: Recipe, step: int, extra: int = 0) -> list[tuple[int, int]]:
+    """(index, seed) of every crop of a step: epochs are permutations, drawn from (seed, epoch) alone.
+
+    `extra` images of another dataset follow the `images`; `recipe.extra_images` of a step's crops show them, spread
+    over the batch, and they have epochs of their own.
+    """
+    own = recipe.batch_size - recipe.extra_images
+    chosen = _drawn(images, own, recipe.seed, step)
+    if recipe.extra_images:
+        others = _drawn(extra, recipe.extra_images, recipe.seed + 1, step)
+        places = [((2 * place + 1) / len(part), images * number + index)
+                  for number, part in enumerate((chosen, others)) for place, index in enumerate(part)]  # fmt: skip
+        chosen = [index for _, index in sorted(places)]
     base = (recipe.seed * 1_000_003 + step) * recipe.batch_size
     return [(index, base + i) for i, index in enumerate(chosen)]
 
 
+def _drawn(images: int, count: int, seed: int, step: int) -> list[int]:
+    """The `count` images that a step takes from a pass over all of them in random order."""
+    epoch, place = divmod(step, max(1, images // count))
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order = torch.randperm(images, generator=generator).tolist()
+    # A split smaller than the batch is repeated, otherwise the incomplete batch at the end is dropped.
+    return [order[(place * count + i) % images] for i in range(count)]
+
+
 def steps_per_epoch(images: int, recipe: Recipe) -> int:
-    """Full batches in a pass over the split, at least one."""
-    return max(1, images // recipe.batch_size)
+    """Full batches in a pass over the recipe's own split, at least one."""
+    return max(1, images // (recipe.batch_size - recipe.extra_images))
 
 
 def process_batches(items: list, recipe: Recipe, process: int = 0, processes: int = 1) -> list[list]:
@@ -90,12 +111,14 @@ def process_batches(items: list, recipe: Recipe, process: int = 0, processes: in
     return [items[start : start + size] for start in starts]
 
 
-def plan_batches(images: int, recipe: Recipe, start: int, stop: int, *, process: int = 0, processes: int = 1) -> list:
+def plan_batches(
+    images: int, recipe: Recipe, start: int, stop: int, *, extra: int = 0, process: int = 0, processes: int = 1
+) -> list:
     """(index, seed) of every crop in one process's batches of the steps start..stop-1, `accumulate` of them a step."""
     return [
         batch
         for step in range(start, stop)
-        for batch in process_batches(batch_items(images, recipe, step), recipe, process, processes)
+        for batch in process_batches(batch_items(images, recipe, step, extra), recipe, process, processes)
     ]
 
 

@@ -26,8 +26,10 @@ from training.augmentation import TrainingCrops, crop_loader, plan_batches
 from training.loop import build_run, device_batches, recipe_loss, take_step
 from training.processes import start_accelerator
 from training.recipe import Recipe, add_flags, resolve
-from training.state import environment, write_atomically
-from zoo.checkpoint import build
+from training.state import environment
+from zoo.atomic import write_text
+from zoo.checkpoints.folder import build
+from zoo.hub.catalog import load
 from zoo.labels import LABEL_SETS
 
 
@@ -61,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"ratio: {figures['ratio']:.2f} ({figures['device']}, {figures['threads']} threads)")
     if options.out:
         record = figures | {"recipe": recipe.to_dict(), "environment": environment()}
-        write_atomically(options.out, json.dumps(record, indent=2) + "\n")
+        write_text(options.out, json.dumps(record, indent=2) + "\n")
     return 0
 
 
@@ -69,7 +71,8 @@ def compare(recipe: Recipe, dataset: SegmentationDataset, device: str, workers: 
     """Median images/s of both loops over `turns` turns of `steps` steps each, after a turn that is not counted."""
     total = steps * (turns + 1)
     accelerator = start_accelerator(recipe, device=device, expected=1)
-    run = build_run(recipe, dataset, None, accelerator, total)
+    teacher = load(recipe.distill_from) if recipe.distill_from else None
+    run = build_run(recipe, dataset, None, accelerator, total, teacher=teacher)
     batches = device_batches(run, dataset, 0, total, workers)
     plain = plain_steps(recipe, dataset, accelerator.device, total)
     speeds = {"recipe": [], "plain": []}

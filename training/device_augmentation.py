@@ -1,5 +1,7 @@
 """Random crops made in batches where the model is: the split lies on the device as uint8 and never leaves it.
 
+Images of several sizes lie there in the corner of the largest height and width that they have.
+
 The same rescaling, cropping, mirroring and jitter as `training.augmentation`, drawn from the same ranges. Each item's
 draws come from its own seed on the CPU, so they are the same on every device. Two things differ: the order of the
 jitters is fixed, and a shrunken image is smoothed by four samples a pixel instead of an antialiasing filter.
@@ -15,6 +17,7 @@ from torchvision.transforms.v2 import functional as transform
 from evaluation.datasets import SegmentationDataset
 from training import TrainingError
 from training.augmentation import MEAN_COLOUR
+from training.mixture import Mixture
 from training.recipe import Recipe
 
 GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as in torchvision
@@ -59,30 +62,36 @@ def draw(recipe: Recipe, size: tuple[int, int], seed: int) -> Draws:
 class DeviceCrops:
     """A split on a device; called with [(index, seed), ...] it gives a batch of crops.
 
-    Raises TrainingError unless all images have one size and the recipe asks for crops.
+    Raises TrainingError unless the recipe asks for crops.
     """
 
-    def __init__(self, dataset: SegmentationDataset, recipe: Recipe, device: torch.device):
-        images, masks = zip(*((dataset.image(i), dataset.mask(i)) for i in range(len(dataset))), strict=True)
-        if not recipe.crop or len({mask.shape for mask in masks}) > 1:
-            raise TrainingError("augment_on: device needs a crop and images of one size; use loader")
+    def __init__(self, dataset: SegmentationDataset | Mixture, recipe: Recipe, device: torch.device):
+        if not recipe.crop:
+            raise TrainingError("augment_on: device needs a crop; use loader for whole images")
         self.recipe, self.void = recipe, dataset.labels.void
-        self.images = torch.stack([torch.from_numpy(image).permute(2, 0, 1) for image in images]).to(device)
-        self.masks = torch.stack([torch.from_numpy(mask) for mask in masks]).to(device)
+        sizes = [dataset.size(index)[::-1] for index in range(len(dataset))]
+        height, width = (max(sides) for sides in zip(*sizes, strict=True))
+        self.images = torch.zeros(len(sizes), 3, height, width, dtype=torch.uint8, device=device)
+        self.masks = torch.zeros(len(sizes), height, width, dtype=torch.uint8, device=device)
+        for index, (rows, columns) in enumerate(sizes):
+            self.images[index, :, :rows, :columns] = torch.from_numpy(dataset.image(index)).permute(2, 0, 1)
+            self.masks[index, :rows, :columns] = torch.from_numpy(dataset.mask(index))
+        self.sizes = sizes
 
     def __call__(self, items: list[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Images (N, 3, crop, crop) float32 in [0, 1], channels-last, and masks (N, crop, crop) uint8."""
-        device, size = self.images.device, tuple(self.masks.shape[1:])
-        listed = [draw(self.recipe, size, seed) for _, seed in items]
+        device = self.images.device
+        listed = [draw(self.recipe, self.sizes[index], seed) for index, seed in items]
         indices = torch.tensor([index for index, _ in items], device=device)
         # One transfer for all draws; each becomes a (N,) tensor.
         table = torch.tensor([[getattr(d, f.name) for f in fields(Draws)] for d in listed], dtype=torch.float64)
         draws = dict(zip((f.name for f in fields(Draws)), table.to(device).T, strict=True))
+        sides = torch.tensor([self.sizes[index] for index, _ in items], dtype=torch.float64).to(device).T[:, :, None]
         rows = self._positions(draws["top"])
         columns = self._positions(draws["left"], flip=draws["flip"])
-        masks = self._sample_masks(indices, rows, columns, draws)
+        masks = self._sample_masks(indices, rows, columns, draws, sides)
         outside = self._outside(rows, draws["height"])[:, :, None] | self._outside(columns, draws["width"])[:, None]
-        images = self._sample_images(indices, rows, columns, draws)
+        images = self._sample_images(indices, rows, columns, draws, sides)
         mean = torch.tensor(MEAN_COLOUR, device=device).view(1, 3, 1, 1) / 255
         images = torch.where(outside[:, None], mean, images)
         images = jitter_colours(images, draws, [d.hue for d in listed])
@@ -99,23 +108,26 @@ class DeviceCrops:
     def _outside(positions: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
         return (positions < 0) | (positions >= side[:, None])
 
-    def _sample_masks(self, indices, rows, columns, draws) -> torch.Tensor:
+    def _sample_masks(self, indices, rows, columns, draws, sides) -> torch.Tensor:
         """Nearest neighbour as in `F.interpolate`: output pixel i is input pixel floor(i * input / output)."""
-        height, width = self.masks.shape[1:]
-        y = (rows * height / draws["height"][:, None]).floor().long().clamp(0, height - 1)
-        x = (columns * width / draws["width"][:, None]).floor().long().clamp(0, width - 1)
+        height, width = sides  # (N, 1) each
+        y = (rows * height / draws["height"][:, None]).floor().clamp(min=0).minimum(height - 1).long()
+        x = (columns * width / draws["width"][:, None]).floor().clamp(min=0).minimum(width - 1).long()
         return self.masks[indices[:, None, None], y[:, :, None], x[:, None, :]]
 
-    def _sample_images(self, indices, rows, columns, draws) -> torch.Tensor:
+    def _sample_images(self, indices, rows, columns, draws, sides) -> torch.Tensor:
         """Bilinear; where any image shrinks, the mean of 2 x 2 samples a pixel."""
         images, total = self.images[indices].float() / 255, 0
+        height, width = sides
         shrinks = self.recipe.scale_low < 1
         shifts = (-0.25, 0.25) if shrinks else (0.0,)
         for dy in shifts:
             for dx in shifts:
+                # Pixels of the image, whose outermost centres are repeated beyond it.
+                y = ((rows + 0.5 + dy) * height / draws["height"][:, None]).clamp(min=0.5).minimum(height - 0.5)
+                x = ((columns + 0.5 + dx) * width / draws["width"][:, None]).clamp(min=0.5).minimum(width - 0.5)
                 # grid_sample's coordinates run from -1 to 1 between the outer edges of the outermost pixels.
-                y = 2 * (rows + 0.5 + dy) / draws["height"][:, None] - 1
-                x = 2 * (columns + 0.5 + dx) / draws["width"][:, None] - 1
+                y, x = 2 * y / self.masks.shape[1] - 1, 2 * x / self.masks.shape[2] - 1
                 grid = torch.stack(torch.broadcast_tensors(x[:, None, :], y[:, :, None]), -1).float()
                 total = total + F.grid_sample(images, grid, padding_mode="border", align_corners=False)
         return total / len(shifts) ** 2

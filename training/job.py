@@ -8,9 +8,11 @@
 #   "safetensors>=0.6,<1",
 #   "torchmetrics>=1.8,<2",
 #   "numpy>=2.0,<3",
+#   "threadpoolctl>=3.5,<4",
 #   "scipy>=1.14,<2",
 #   "pillow>=11,<13",
 #   "tqdm>=4.66,<5",
+#   "babel>=2.16,<3",
 # ]
 # ///
 """`hf jobs uv run training/job.py FLAGS`: `python -m training FLAGS` from the repository mounted at /zoo.

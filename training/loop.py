@@ -5,7 +5,10 @@ on exactly as it would have. The run folder becomes the checkpoint folder: `trai
 from the start, `state.pt` while it runs, `config.json` and `model.safetensors` when it is done.
 """
 
+import logging
 import math
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,32 +21,40 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from evaluation.datasets import SegmentationDataset, open_dataset
-from evaluation.evaluate import EvaluationError, confusion_matrices
-from evaluation.metrics import scores
-from training import TrainingError
+from evaluation.counting.confusion import foreground, scores
+from evaluation.datasets import SegmentationDataset
+from evaluation.datasets.survey import survey
+from evaluation.measuring.evaluate import EvaluationError, confusion_matrices
+from training import OutOfTime, TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches, steps_per_epoch
 from training.device_augmentation import DeviceCrops
-from training.losses import Loss, build_loss, median_frequency_weights
+from training.distillation import check_images, divergence, identity, ready_teacher, taught_images
+from training.losses import Loss, build_loss, listed_weights, median_frequency_weights
+from training.mixture import Mixture, labelled_classes, open_extra, restrict, sizes, unlabelled_probability
 from training.optimization import build_average, build_optimizer, build_schedule
-from training.processes import share_buffers, start_accelerator, total
+from training.processes import computed_precision, share_buffers, start_accelerator, total
 from training.recipe import Recipe
+from training.splits import open_splits
 from training.state import (
     METRICS_FILE,
     append_line,
     begin,
     check_folder,
+    check_same_data,
     facts,
     keep_lines,
     load_state,
     note_resume,
+    recorded_recipe,
     remove_states,
     save_state,
 )
 from training.weights import initial_model, pretraining
-from zoo.checkpoint import read_info, save
-from zoo.checkpoint_info import CheckpointInfo
-from zoo.fcn import FCN
+from training.working_size import working_size
+from zoo.checkpoints.folder import read_info, save
+from zoo.checkpoints.information import CheckpointInfo
+from zoo.models.fcn import FCN
+from zoo.models.torch_engine import multiplies_bfloat16
 
 STEPS_BETWEEN_CHECKS = 20  # reading a loss off a GPU waits for it, so only every so many steps
 
@@ -60,6 +71,21 @@ class Run:
     schedule: LRScheduler
     average: AveragedModel | None
     loss_function: Loss
+    teacher: nn.Module | None
+    void: int
+    cooling: range  # steps of the cool-down; empty at the run's end without one
+
+    def cooled(self, step: int) -> float:
+        """Factor on the scheduled learning rate of a step."""
+        if not self.cooling or step < self.cooling.start:
+            return 1.0
+        return max(0, self.cooling.stop - step) / len(self.cooling)
+
+    @property
+    def computed(self) -> dict:
+        """By how many processes and in what precision the run is computed."""
+        precision = computed_precision(self.recipe, self.accelerator.device)
+        return {"processes": self.accelerator.num_processes, "precision": precision}
 
     @property
     def stateful(self) -> dict:
@@ -80,6 +106,8 @@ def train(
     out: str | Path,
     *,
     start_from: FCN | None = None,
+    teacher: nn.Module | None = None,
+    extra_data: str | Path | None = None,
     resume: bool = False,
     device: str = "cpu",
     workers: int = 1,
@@ -87,23 +115,36 @@ def train(
     save_every: int = 0,
     tracker: str = "none",
     progress: bool = True,
+    deadline: float = math.inf,
 ) -> CheckpointInfo:
     """Train one model and write its checkpoint folder `out`; returns its CheckpointInfo.
 
-    `start_from` gives its matching layers to the new model (staged training). With `resume` the run goes on from the
+    `start_from` gives its matching layers to the new model (staged training), `teacher` is the checkpoint that
+    `distill_from` names. `extra_data` is the folder of the
+    recipe's other dataset. With `resume` the run goes on from the
     newest good state in `out`; one is saved every `save_every` steps, 0 meaning every epoch. `processes` is how many
-    must have been launched, 0 any number. Raises TrainingError for a folder in use and for a loss that is not finite,
+    must have been launched, 0 any number. At `deadline`, a time of `time.monotonic()`, the run of one process saves its
+    state and raises OutOfTime. Raises TrainingError for a folder in use and for a loss that is not finite,
     DatasetError and ValueError for data and recipe.
     """
     out = Path(out)
     accelerator = start_accelerator(recipe, device=device, expected=processes, tracker=tracker, out=out)
     training_set, validation_set = open_splits(recipe, data)
+    extra = open_extra(recipe, extra_data)
+    mixture = training_set if extra is None else Mixture(training_set, extra)
+    check_images(recipe, mixture)
     check_folder(out, resume=resume)
+    data = look_at(training_set, validation_set, accelerator, progress=progress)
+    if data and teacher is not None:
+        data["taught by"] = identity(teacher)
+    if resume and data:
+        check_same_data(out, data)
     steps = steps_per_epoch(len(training_set), recipe)
-    last = recipe.epochs * steps
-    run = build_run(recipe, training_set, start_from, accelerator, last)
-    step, losses = prepare_folder(out, run, resume=resume)
-    batches = device_batches(run, training_set, step, last, workers)
+    last = recipe.last_epoch * steps
+    options = {"teacher": teacher, "photos": mixture}
+    run = build_run(recipe, training_set, start_from, accelerator, recipe.epochs * steps, **options)
+    step, losses = prepare_folder(out, run, data, resume=resume)
+    batches = device_batches(run, mixture, step, last, workers)
     if tracker != "none":
         accelerator.init_trackers("training", config=recipe.to_dict())
     with progress_bar(step, last, shown=progress and accelerator.is_main_process) as bar:
@@ -112,7 +153,8 @@ def train(
             pending.append(take_step(run, batches, step))
             step += 1
             epoch_ends = step % steps == 0
-            save_now = step == last or (step % save_every == 0 if save_every else epoch_ends)
+            late = step < last and time.monotonic() >= deadline
+            save_now = step == last or late or (step % save_every == 0 if save_every else epoch_ends)
             if epoch_ends or save_now or accelerator.device.type == "cpu" or len(pending) == STEPS_BETWEEN_CHECKS:
                 losses += finite(pending, step)
                 bar.update(len(pending))
@@ -123,31 +165,63 @@ def train(
                 losses = []
             if save_now and accelerator.is_main_process:
                 save_state(out, recipe, step, run.stateful, losses)
+            if late:
+                raise OutOfTime(f"{out}: time is up after {step} of {last} steps; resume it to go on from there")
     return finish(run, out, training_set, last, pretraining(recipe, start_from))
 
 
-def open_splits(recipe: Recipe, data: str | Path) -> tuple[SegmentationDataset, SegmentationDataset | None]:
-    """Training and validation images; held-out sequences of the training split are the validation where named."""
-    whole = open_dataset(recipe.dataset, data, recipe.split)
-    if recipe.hold_out:
-        held_out = {sequence.strip() for sequence in recipe.hold_out.split(",")}
-        return whole.select(held_out, exclude=True), whole.select(held_out)
-    if not recipe.validate_every:
-        return whole, None
-    validation = open_dataset(recipe.validation_dataset or recipe.dataset, data, recipe.validation_split)
-    shared = len(set(whole.image_paths) & set(validation.image_paths))
-    if shared:
+def look_at(training_set, validation_set, accelerator: Accelerator, *, progress: bool) -> dict:
+    """Read every file before training and log what is odd; what identifies the images, for the run's record.
+
+    Only the first process does, the others get {}. Raises DatasetError for the first file that cannot be used, and
+    TrainingError where the two splits name other classes.
+    """
+    if validation_set is not None and validation_set.labels.classes != training_set.labels.classes:
         raise TrainingError(
-            f"validation_split: {shared} of its images are trained on too; make a folder for each split, --hold-out "
-            "some sequences, or --validate-every 0"
+            f"validation_split: {validation_set.name} {validation_set.split} has other classes than "
+            f"{training_set.name} {training_set.split}; give both one list of classes"
         )
-    return whole, validation
+    if not accelerator.is_main_process:
+        return {}
+    record, trained = {}, set()
+    for role, dataset in (("trained on", training_set), ("validated on", validation_set)):
+        if dataset is None:
+            continue
+        found = survey(dataset, progress=progress and sys.stderr.isatty())
+        notes = [*dataset.notes, *found.notes()]
+        if role == "trained on" and len(found.present()) == 1:
+            raise TrainingError(
+                f"{dataset.name} {dataset.split}: every labelled pixel of its masks is {found.present()[0]}, so there "
+                "is nothing to tell apart; are the masks those of these photos?"
+            )
+        if both := trained & set(found.digests):
+            notes.append(f"{len(both)} of its images are trained on too, so its scores say little")
+        for note in notes:
+            logging.warning("%s %s: %s", dataset.name, dataset.split, note)
+        trained |= set(found.digests)
+        digests = {"content_sha256": found.content, "order_sha256": found.in_order}
+        record[role] = {"images": len(dataset), "classes": list(dataset.labels.classes)} | digests
+    return record
 
 
-def build_run(recipe: Recipe, dataset: SegmentationDataset, start_from, accelerator: Accelerator, last: int) -> Run:
-    """Model, optimizer, schedule and loss on the run's device, ready for `last` steps."""
+def build_run(
+    recipe: Recipe,
+    dataset: SegmentationDataset,
+    start_from: FCN | None,
+    accelerator: Accelerator,
+    last: int,
+    *,
+    teacher: nn.Module | None = None,
+    photos: SegmentationDataset | Mixture | None = None,
+) -> Run:
+    """Model, optimizer, schedule, loss and teacher on the run's device; the schedule is laid out for `last` steps.
+
+    `photos` are looked at where the recipe prunes, those of `dataset` by default.
+    """
+    teacher = ready_teacher(recipe, teacher, dataset.labels, accelerator.device)
     torch.manual_seed(recipe.seed)
-    model = initial_model(recipe, dataset.labels, start_from)
+    model = initial_model(recipe, dataset.labels, start_from, dataset if photos is None else photos)
+    freeze(model, recipe)
     if recipe.sync_batch_norm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model = model.to(device=accelerator.device, memory_format=torch.channels_last)
@@ -158,7 +232,20 @@ def build_run(recipe: Recipe, dataset: SegmentationDataset, start_from, accelera
     if recipe.compile:
         network.compile()
     loss_function = recipe_loss(recipe, dataset, accelerator.device)
-    return Run(recipe, accelerator, model, network, optimizer, schedule, average, loss_function)
+    end = last * recipe.last_epoch // recipe.epochs
+    cooling = range(end - round(recipe.cool_down * end), end)
+    parts = model, network, optimizer, schedule, average, loss_function, teacher
+    return Run(recipe, accelerator, *parts, dataset.labels.void, cooling)
+
+
+def freeze(model: FCN, recipe: Recipe) -> None:
+    """Take the recipe's first stages of the encoder out of training; TrainingError if there are not so many."""
+    if not recipe.frozen_stages:
+        return
+    stages = len(model.encoder.stages)
+    if recipe.frozen_stages > stages:
+        raise TrainingError(f"frozen_stages: {recipe.frozen_stages}, but {recipe.backbone} has {stages}")
+    model.encoder.stages[: recipe.frozen_stages].requires_grad_(False)
 
 
 def recipe_loss(recipe: Recipe, dataset: SegmentationDataset, device: torch.device) -> Loss:
@@ -166,52 +253,86 @@ def recipe_loss(recipe: Recipe, dataset: SegmentationDataset, device: torch.devi
     weights = None
     if recipe.class_weights == "median-frequency":
         weights = median_frequency_weights(dataset).to(device)
+    elif recipe.class_weights != "none":
+        listed, classes = listed_weights(recipe.class_weights), dataset.labels.classes
+        if len(listed) != len(classes):
+            raise TrainingError(
+                f"class_weights: {len(listed)} numbers for {len(classes)} classes; give one for each of "
+                f"{', '.join(classes)}"
+            )
+        weights = torch.tensor(listed, device=device)
     options = {"gamma": recipe.gamma, "class_weights": weights, "reduction": recipe.reduction, "total": total}
     return build_loss(recipe.loss, void=dataset.labels.void, **options)
 
 
-def prepare_folder(out: Path, run: Run, *, resume: bool) -> tuple[int, list[float]]:
+def prepare_folder(out: Path, run: Run, data: dict, *, resume: bool) -> tuple[int, list[float]]:
     """Create the run folder, or restore its state; returns the step to start with and the epoch's losses so far."""
     restored = load_state(out, run.recipe, run.stateful) if resume else None
+    if restored:
+        check_end(out, run, restored[0])
     run.accelerator.wait_for_everyone()  # nobody changes the folder before everybody has looked at it
     if run.accelerator.is_main_process:
         if restored:
             keep_lines(out / METRICS_FILE, restored[0])
-            note_resume(out, restored[0], run.accelerator.num_processes)
+            note_resume(out, run.recipe, restored[0], run.computed)
         else:
-            begin(out, run.recipe, run.accelerator.num_processes)
+            begin(out, run.recipe, run.computed, data)
     return restored or (0, [])
 
 
-def device_batches(run: Run, dataset: SegmentationDataset, start: int, stop: int, workers: int) -> Iterator:
-    """This process's batches of the steps start..stop-1 on its device: images float in [0, 1], targets uint8."""
+def check_end(out: Path, run: Run, step: int) -> None:
+    """Raise TrainingError where a run that has taken `step` steps is now to end or to cool down before them."""
+    before = recorded_recipe(out)
+    changed = any(getattr(before, name) != getattr(run.recipe, name) for name in ("stop_epoch", "cool_down"))
+    if changed and (run.cooling.start < step or run.cooling.stop < step):
+        raise TrainingError(
+            f"stop_epoch, cool_down: {step} steps are done, more than the {run.cooling.start} at full rate that these "
+            "leave; give a later end or a shorter cool-down"
+        )
+
+
+def device_batches(
+    run: Run, dataset: SegmentationDataset | Mixture, start: int, stop: int, workers: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+    """This process's batches of the steps start..stop-1 on its device.
+
+    Images float in [0, 1], targets uint8, and the classes that each image's masks label (N, C) bool, None for all.
+    """
     recipe, device = run.recipe, run.accelerator.device
     place = {"process": run.accelerator.process_index, "processes": run.accelerator.num_processes}
-    plan = plan_batches(len(dataset), recipe, start, stop, **place)
+    images, extra = sizes(dataset)
+    plan = plan_batches(images, recipe, start, stop, extra=extra, **place)
     if recipe.augment_on == "device":
-        yield from map(DeviceCrops(dataset, recipe, device), plan)
-        return
-    crops = TrainingCrops(dataset, recipe)
-    for images, targets in crop_loader(crops, plan, workers=workers, pinned=device.type == "cuda"):
-        images = images.to(device, non_blocking=True).to(memory_format=torch.channels_last)
-        yield images.float() / 255, targets.to(device, non_blocking=True)
+        batches = map(DeviceCrops(dataset, recipe, device), plan)
+    else:
+        batches = crop_loader(TrainingCrops(dataset, recipe), plan, workers=workers, pinned=device.type == "cuda")
+    for items, (crops, targets) in zip(plan, batches, strict=True):
+        labelled = labelled_classes(dataset, [index for index, _ in items])
+        labelled = labelled if labelled is None else labelled.to(device, non_blocking=True)
+        if not crops.is_floating_point():
+            crops = crops.to(device, non_blocking=True).to(memory_format=torch.channels_last).float() / 255
+        yield crops, targets.to(device, non_blocking=True), labelled
 
 
 def take_step(run: Run, batches: Iterator, step: int) -> torch.Tensor:
     """Forward, backward and update on the next batches; returns the loss, still on the device."""
     recipe, accelerator, losses = run.recipe, run.accelerator, []
     run.network.train()
+    if recipe.frozen_stages:
+        run.model.encoder.stages[: recipe.frozen_stages].eval()  # batch norm there keeps its statistics too
     for index in range(recipe.accumulate):
-        images, targets = next(batches)
+        images, targets, labelled = next(batches)
         # Dropout differs between the processes and batches of a step, and repeats when the step does.
         part = index * accelerator.num_processes + accelerator.process_index
         torch.manual_seed(recipe.seed * 1_000_003 + step + part * 2_654_435_761)
         with accelerator.accumulate(run.network):
-            loss = run.loss_function(run.network(images), targets)
+            loss = batch_loss(run, images, targets, labelled)
             # Accelerate divides by the number of accumulated batches, which is right for means only.
             accelerator.backward(loss * recipe.accumulate if recipe.reduction == "sum" else loss)
             if recipe.clip and accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(run.network.parameters(), recipe.clip)
+            for group, rate in zip(run.optimizer.param_groups, run.schedule.get_last_lr(), strict=True):
+                group["lr"] = rate * run.cooled(step)
             run.optimizer.step()
             run.optimizer.zero_grad()
         losses.append(loss.detach())
@@ -221,6 +342,25 @@ def take_step(run: Run, batches: Iterator, step: int) -> torch.Tensor:
         run.average.update_parameters(run.model)
     values = torch.stack(losses)
     return values.sum() if recipe.reduction == "sum" else values.mean()
+
+
+def batch_loss(run: Run, images: torch.Tensor, targets: torch.Tensor, labelled: torch.Tensor | None) -> torch.Tensor:
+    """The recipe's loss, over the labelled classes alone where an image's masks leave some out (`training.mixture`).
+
+    The penalty and the teacher (`training.distillation`) add their parts.
+    """
+    recipe, logits = run.recipe, run.network(images)
+    loss = run.loss_function(restrict(logits, labelled), targets)
+    if labelled is not None and recipe.unlabelled_penalty:
+        found = unlabelled_probability(logits, targets, labelled, void=run.void, total=total)
+        loss = loss + recipe.unlabelled_penalty * found
+    if run.teacher is not None:
+        taught = taught_images(recipe, labelled, len(images)).to(images.device)
+        with torch.no_grad(), run.accelerator.autocast():
+            given = run.teacher(images[taught]) if taught.any() else logits[taught]
+        options = {"pixels": targets.numel(), "temperature": recipe.distill_temperature, "total": total}
+        loss = loss + recipe.distill_weight * divergence(logits[taught], given, **options)
+    return loss
 
 
 def finite(pending: list[torch.Tensor], step: int) -> list[float]:
@@ -236,8 +376,8 @@ def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float]
     """Validate where it is due and write the epoch's line of `metrics.jsonl`; returns the mIoU."""
     recipe, miou = run.recipe, None
     record = {"step": step, "epoch": epoch, "loss": sum(losses) / len(losses)}
-    record["learning_rate"] = run.schedule.get_last_lr()[0]
-    due = recipe.validate_every and (epoch % recipe.validate_every == 0 or epoch == recipe.epochs)
+    record["learning_rate"] = run.schedule.get_last_lr()[0] * run.cooled(step)
+    due = recipe.validate_every and (epoch % recipe.validate_every == 0 or epoch == recipe.last_epoch)
     if due and validation_set is not None:
         share_buffers(run.result)
         try:
@@ -245,6 +385,8 @@ def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float]
         except EvaluationError as error:
             raise TrainingError(f"step {step}: {error}; lower the learning rate or use precision fp32") from None
         miou = record["miou"] = scores(matrix, validation_set.labels.classes).miou
+        if found := foreground(matrix.numpy(), validation_set.labels.classes):
+            record |= {name: found[name] for name in ("f1", "precision", "recall")}
     if run.accelerator.is_main_process:
         append_line(out / METRICS_FILE, record)
     run.accelerator.log(record, step=step)
@@ -252,12 +394,13 @@ def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float]
 
 
 def validation_matrix(model: FCN, dataset: SegmentationDataset, accelerator: Accelerator) -> torch.Tensor:
-    """The split's (C, C) confusion matrix by the project's own evaluation, in bf16 for speed.
+    """The split's (C, C) confusion matrix by the project's own evaluation, in bf16 where that is faster.
 
     The processes divide the images among themselves, none twice.
     """
     mine = dataset.subset(range(accelerator.process_index, len(dataset), accelerator.num_processes))
-    matrices = confusion_matrices(model, mine, device=accelerator.device, precision="bf16", batch_size=4)
+    precision = "bf16" if accelerator.device.type == "cuda" or multiplies_bfloat16() else "fp32"
+    matrices = confusion_matrices(model, mine, device=accelerator.device, precision=precision, batch_size=4)
     return accelerator.reduce(matrices.sum(0).to(accelerator.device), reduction="sum").cpu()
 
 
@@ -269,8 +412,10 @@ def progress_bar(step: int, last: int, *, shown: bool) -> tqdm:
 def finish(run: Run, out: Path, dataset: SegmentationDataset, last: int, pretrained: str | None) -> CheckpointInfo:
     """Write the checkpoint and remove the states that led to it."""
     if run.accelerator.is_main_process:
-        training = facts(run.recipe, last, run.accelerator.num_processes, pretrained)
-        save(run.result, out, labels=dataset.labels, loss=run.recipe.loss, training=training)
+        training = facts(run.recipe, last, run.accelerator.num_processes, pretrained) | run.computed
+        name = run.recipe.checkpoint_name(dataset.labels, pretrained)
+        more = {"name": name, "working_size": working_size(dataset, run.recipe)}
+        save(run.result, out, labels=dataset.labels, loss=run.recipe.loss_label, training=training, **more)
         remove_states(out)
     for tracker in run.accelerator.trackers:
         tracker.finish()

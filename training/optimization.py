@@ -15,20 +15,26 @@ from training.recipe import Recipe
 
 
 def build_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """The recipe's optimizer; biases and norms are not decayed, biases learn at `bias_rate` times the rate."""
-    biases = {id(p) for name, p in model.named_parameters() if name.endswith(".bias")}
-    convolutions = [p for p in model.parameters() if p.ndim > 1]
-    # Biases stand apart from norm weights only where their rate differs, so that equal recipes have equal states.
-    apart = recipe.bias_rate != 1
-    others = [p for p in model.parameters() if p.ndim <= 1 and not (apart and id(p) in biases)]
-    groups = [{"params": convolutions, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    if apart:
-        rate = recipe.learning_rate * recipe.bias_rate
-        groups.append({"params": [p for p in model.parameters() if id(p) in biases], "weight_decay": 0.0, "lr": rate})
-    groups = [group for group in groups if group["params"]]
+    """The recipe's optimizer over the parameters that are not frozen.
+
+    Biases and norms are not decayed; biases learn at `bias_rate` times the rate, the encoder at `encoder_rate` times.
+    """
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        factor = recipe.bias_rate if name.endswith(".bias") else 1.0
+        factor *= recipe.encoder_rate if name.startswith("encoder.") else 1.0
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        if parameter.requires_grad:
+            groups.setdefault((factor, decay), []).append(parameter)
+    # Those that learn at the recipe's own rate come first: it is the one that is recorded.
+    ordered = sorted(groups.items(), key=lambda group: group[0][0] != 1)
+    settings = [
+        {"params": parameters, "weight_decay": decay, "lr": recipe.learning_rate * factor}
+        for (factor, decay), parameters in ordered
+    ]
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=recipe.learning_rate)
-    return torch.optim.SGD(groups, lr=recipe.learning_rate, momentum=recipe.momentum)
+        return torch.optim.AdamW(settings, lr=recipe.learning_rate, fused=True)
+    return torch.optim.SGD(settings, lr=recipe.learning_rate, momentum=recipe.momentum)
 
 
 def build_schedule(optimizer: torch.optim.Optimizer, recipe: Recipe, total_steps: int) -> LRScheduler:

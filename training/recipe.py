@@ -11,25 +11,29 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
-from training.losses import REDUCTIONS, build_loss
-from zoo.checkpoint_info import checkpoint_name
-from zoo.config import BASELINES, VARIANTS, BaselineConfig, FCNConfig
+from training.losses import REDUCTIONS, listed_weights, loss_terms
+from zoo.checkpoints.information import checkpoint_name
+from zoo.config import BASELINES, VARIANTS, VGG_BACKBONES, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
 
 CHOICES = {
     "variant": (*VARIANTS, *BASELINES["smp"]),
-    "class_weights": ("none", "median-frequency"),
     "reduction": REDUCTIONS,
     "optimizer": ("adamw", "sgd"),
     "schedule": ("one-cycle", "poly", "cosine", "constant"),
     "augment_on": ("loader", "device"),
     "precision": ("bf16", "fp16", "fp32"),
+    "prune": ("", "l1", "interpolation"),
+    "distill_images": ("all", "partial"),
 }
 
 
 def setting(default, text: str):
     """A recipe field with its help text."""
     return field(default=default, metadata={"help": text})
+
+
+COUNTED_WEIGHTS = ("none", "median-frequency")
 
 
 @dataclass(frozen=True)
@@ -47,18 +51,33 @@ class Recipe:
     upsampling: str = setting("paper", "paper: x2 stages learned, last fixed; learned; fixed")
     pool_scaling: bool = setting(False, "the paper's constants on pool4 and pool3, for training 8s at once")
     backbone_weights: str = setting("", "imagenet, or a file with torchvision's weights of the backbone")
+    backbone_source: str = setting("", "where a file of backbone weights comes from, and its licence, for the record")
+    prune: str = setting("", "l1 or interpolation: how a full VGG-16 in backbone_weights becomes one of this width")
+    encoder_rate: float = setting(1.0, "factor on the learning rate of the encoder (FCN)")
+    frozen_stages: int = setting(0, "stages of the encoder, from the image on, that keep their weights (FCN)")
     start_from: str = setting("", "checkpoint whose matching layers the run starts from (staged training)")
     dataset: str = setting("camvid", "dataset name, as in python -m evaluation")
     split: str = setting("train", "split to train on")
+    extra_dataset: str = setting("", "another dataset of the same classes that is trained on too (--extra-data)")
+    extra_images: int = setting(0, "images of each batch that come from the other dataset")
+    unlabelled_penalty: float = setting(0.0, "weight of the probability of classes that an image's dataset leaves out")
+    distill_from: str = setting("", "checkpoint whose probabilities are learned too; it sees the same crops")
+    distill_weight: float = setting(1.0, "weight of the divergence from those")
+    distill_temperature: float = setting(2.0, "what both networks' logits are divided by there")
+    distill_images: str = setting("all", "all, or partial: only images whose masks label some of the classes")
     hold_out: str = setting("", "video sequences left out of training and validated on, comma-separated")
+    hold_out_every: int = setting(
+        1, "hold out every so many frames of these alone; the rest replace as many frames of other sequences"
+    )
     validation_split: str = setting("val", "split to validate on where nothing is held out")
     validation_dataset: str = setting("", "dataset to validate on, where it is another one")
     validate_every: int = setting(10, "epochs between validations; 0 for none")
     loss: str = setting("ce", "ce, focal, dice or a sum such as ce+dice")
     gamma: float = setting(2.0, "focal loss's gamma")
-    class_weights: str = setting("none", "none, or median-frequency counted on the split (ce and focal)")
+    class_weights: str = setting("none", "none, median-frequency, or a number a class such as 1,5 (ce, focal)")
     reduction: str = setting("mean", "mean over labelled pixels, or their sum as in the paper's solver")
     epochs: int = setting(80, "passes over the split")
+    stop_epoch: int = setting(0, "end after so many epochs, while the schedule is laid out for all; 0 for all")
     batch_size: int = setting(8, "images a step, over all processes and accumulated batches")
     accumulate: int = setting(1, "batches whose gradients are added up in a step")
     crop: int = setting(320, "side of the square training crops in pixels; 0 for whole images at their own size")
@@ -77,6 +96,9 @@ class Recipe:
     schedule: str = setting("one-cycle", "one-cycle, poly, cosine or constant")
     power: float = setting(0.9, "exponent of the poly schedule")
     warm_up: float = setting(0.1, "share of the steps in which the learning rate rises")
+    cool_down: float = setting(
+        0.0, "share of the run's steps, at its end, in which the rate also falls to zero linearly"
+    )
     clip: float = setting(0.0, "largest gradient norm; 0 for no limit")
     ema: float = setting(0.0, "decay of averaged weights, which then are validated and saved; 0 for none")
     precision: str = setting("bf16", "bf16 or fp16 (autocast), or fp32")
@@ -85,11 +107,14 @@ class Recipe:
     seed: int = setting(0, "seed of weights, order, augmentation and dropout")
 
     def __post_init__(self):
+        for name in ("loss", "class_weights"):  # as people write them: 'ce + dice', '1, 5'
+            object.__setattr__(self, name, "".join(getattr(self, name).split()))
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
         lowest = {"epochs": 1, "batch_size": 1, "accumulate": 1, "crop": 0, "validate_every": 0, "jitter": 0, "clip": 0}
-        lowest |= {"gamma": 0, "weight_decay": 0, "bias_rate": 0, "power": 0}
+        lowest |= {"gamma": 0, "weight_decay": 0, "bias_rate": 0, "power": 0, "encoder_rate": 0, "frozen_stages": 0}
+        lowest |= {"stop_epoch": 0, "extra_images": 0, "unlabelled_penalty": 0, "hold_out_every": 1}
         for name, low in lowest.items():
             if not low <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name}: {getattr(self, name)} is below {low} or not finite")
@@ -97,14 +122,44 @@ class Recipe:
             raise ValueError(
                 f"scale_low, scale_high: need 0 < low <= high <= 8, got {self.scale_low}, {self.scale_high}"
             )
-        for name in ("warm_up", "momentum", "ema"):
+        for name in ("learning_rate", "distill_weight", "distill_temperature"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ValueError(f"{name}: {getattr(self, name)} is not above 0")
+        for name in ("warm_up", "momentum", "ema", "cool_down"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name}: {getattr(self, name)} is not in 0 <= {name} < 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate: {self.learning_rate} is not above 0")
         if self.start_from and self.backbone_weights:
             raise ValueError("start_from, backbone_weights: give one; a checkpoint brings its backbone along")
-        build_loss(self.loss, void=255)
+        if self.hold_out_every > 1 and not self.hold_out:
+            raise ValueError("hold_out_every: counts the frames of sequences in hold_out; name those too")
+        if self.stop_epoch > self.epochs:
+            raise ValueError(f"stop_epoch: {self.stop_epoch} is beyond the {self.epochs} epochs")
+        self._check_encoder()
+        self._check_extra()
+        loss_terms(self.loss)
+        if self.class_weights not in COUNTED_WEIGHTS:
+            listed_weights(self.class_weights)
+
+    def _check_encoder(self) -> None:
+        if self.backbone_source and self.backbone_weights in ("", "imagenet"):
+            raise ValueError("backbone_source: tells of a file in backbone_weights; leave it out without one")
+        if self.variant not in VARIANTS and (self.encoder_rate != 1 or self.frozen_stages):
+            raise ValueError(f"encoder_rate, frozen_stages: {self.variant} is trained as a whole; leave them out")
+
+        if not self.prune:
+            return
+        if self.backbone not in VGG_BACKBONES or self.width >= 1:
+            raise ValueError("prune: makes a VGG narrower; give vgg16 or vgg16_bn and a width below 1, or leave it out")
+        if not self.backbone_weights:
+            raise ValueError("prune: needs the weights of a full VGG-16 in backbone_weights")
+
+    def _check_extra(self) -> None:
+        if bool(self.extra_dataset) != bool(self.extra_images):
+            raise ValueError("extra_dataset, extra_images: give both or none")
+        if not self.distill_from and self.distill_images != "all":
+            raise ValueError("distill_images: says what distill_from teaches; leave it out without one")
+        if self.extra_images >= self.batch_size:
+            raise ValueError(f"extra_images: {self.extra_images} leave no place in a batch of {self.batch_size}")
 
     def model_config(self, labels: LabelSet) -> FCNConfig | BaselineConfig:
         """The architecture this recipe trains for a label set."""
@@ -113,13 +168,36 @@ class Recipe:
         shared = {entry.name for entry in fields(FCNConfig)} & {entry.name for entry in fields(self)}
         return FCNConfig(classes=labels.classes, **{name: getattr(self, name) for name in sorted(shared)})
 
-    def checkpoint_name(self, labels: LabelSet) -> str:
-        """Name of the checkpoint that this recipe yields."""
-        return checkpoint_name(self.model_config(labels), self.loss, labels.name)
+    def checkpoint_name(self, labels: LabelSet, pretraining: str | None = None) -> str:
+        """Name of the checkpoint that this recipe yields from weights of this `pretraining`."""
+        datasets = f"{labels.name}+{self.extra_dataset}" if self.extra_dataset else labels.name
+        return checkpoint_name(self.model_config(labels), self.loss_label, datasets, pretraining)
+
+    @property
+    def loss_label(self) -> str:
+        """The loss as checkpoints are called: 'wce' is cross-entropy with class weights."""
+        terms = (term.rpartition("*") for term in self.loss.split("+"))
+        weighted = {"ce": "wce", "focal": "wfocal"} if self.class_weights != "none" else {}
+        return "+".join(f"{factor}{star}{weighted.get(kind, kind)}" for factor, star, kind in terms)
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which the run ends."""
+        return self.stop_epoch or self.epochs
 
     def to_dict(self) -> dict:
         """Plain JSON values."""
         return asdict(self)
+
+    def resumes(self, before: dict) -> bool:
+        """Whether a run of the recipe `before` (plain values) goes on as this one.
+
+        What changes no step that was taken may differ: where the run ends and cools down, and that it stops averaging.
+        """
+        usual = {entry.name: entry.default for entry in fields(self)}
+        free = {name: getattr(self, name) for name in ("stop_epoch", "cool_down")}
+        free |= {} if self.ema else {"ema": 0.0}
+        return usual | before | free == self.to_dict()
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -7,18 +7,19 @@ disk nor a broken file loses more than the work since the last good one.
 import io
 import json
 import logging
-import os
 import platform
+import shutil
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
-from evaluation.provenance import git_commit
+from evaluation.measuring.provenance import git_commit
 from training import TrainingError
 from training.recipe import Recipe
-from zoo.checkpoint_info import CONFIG_FILE
+from zoo.atomic import replacing, write_text
+from zoo.checkpoints.information import CONFIG_FILE
 from zoo.config import FCNConfig
 
 STATE_FILE = "state.pt"
@@ -51,20 +52,51 @@ def check_same_recipe(out: Path, recipe: Recipe) -> None:
         raise TrainingError(f"{out}: was trained by another recipe (it differs in {changed}); choose another --out")
 
 
-def begin(out: Path, recipe: Recipe, processes: int) -> None:
-    """Create the run folder with the resolved recipe and the versions of what trains it."""
+def check_same_data(out: Path, data: dict) -> None:
+    """Raise TrainingError if the run in `out` began with other images, another order of them, or another teacher."""
+    try:
+        begun = json.loads((out / ARGUMENTS_FILE).read_text(encoding="utf-8")).get("data", {})
+    except (OSError, ValueError):
+        return  # nothing was begun, or `recorded_recipe` will say what is wrong
+    teachers = [record.get("taught by", {}).get("sha256") for record in (begun, data)]
+    if all(teachers) and teachers[0] != teachers[1]:
+        raise TrainingError(
+            f"{out}: the weights of the teacher {data['taught by']['name']} changed since the run began; put them back "
+            "as they were, or start anew in another --out"
+        )
+    before, now = begun.get("trained on"), data["trained on"]
+    if before and before.get("classes", now["classes"]) != now["classes"]:
+        raise TrainingError(
+            f"{out}: its classes were {', '.join(before['classes'])} when it began; put the list of classes back, or "
+            "start anew in another --out"
+        )
+    if before and before["order_sha256"] != now["order_sha256"]:
+        same = before["content_sha256"] == now["content_sha256"]
+        changed = "were renamed" if same else f"changed ({before['images']} then, {now['images']} now)"
+        raise TrainingError(
+            f"{out}: the images or masks that it is trained on {changed} since it began; put them back as they were, "
+            "or start anew in another --out"
+        )
+
+
+def begin(out: Path, recipe: Recipe, computed: dict, data: dict) -> None:
+    """Create the run folder with the resolved recipe, what identifies the `data`, and the versions of the programs.
+
+    `computed` says by how many processes and in what precision.
+    """
     out.mkdir(parents=True, exist_ok=True)
     (out / METRICS_FILE).unlink(missing_ok=True)
-    arguments = {"recipe": recipe.to_dict(), "environment": environment() | {"processes": processes}}
-    write_atomically(out / ARGUMENTS_FILE, json.dumps(arguments, indent=2) + "\n")
+    arguments = {"recipe": recipe.to_dict(), "data": data, "environment": environment() | computed}
+    write_text(out / ARGUMENTS_FILE, json.dumps(arguments, indent=2) + "\n")
 
 
-def note_resume(out: Path, step: int, processes: int) -> None:
-    """Add to the run's record what goes on with it from `step`."""
+def note_resume(out: Path, recipe: Recipe, step: int, computed: dict) -> None:
+    """Add to the run's record what goes on with it from `step`; `recipe` may end elsewhere than the one before."""
     path = out / ARGUMENTS_FILE
     arguments = json.loads(path.read_text(encoding="utf-8"))
-    arguments.setdefault("resumed", []).append({"step": step} | environment() | {"processes": processes})
-    write_atomically(path, json.dumps(arguments, indent=2) + "\n")
+    arguments["recipe"] = recipe.to_dict()
+    arguments.setdefault("resumed", []).append({"step": step} | environment() | computed)
+    write_text(path, json.dumps(arguments, indent=2) + "\n")
 
 
 def save_state(out: Path, recipe: Recipe, step: int, parts: dict, losses: list[float]) -> None:
@@ -76,21 +108,17 @@ def save_state(out: Path, recipe: Recipe, step: int, parts: dict, losses: list[f
     state |= {name: part.state_dict() for name, part in parts.items()}
     content = io.BytesIO()
     torch.save(state, content)
-    temporary = out / f".{STATE_FILE}"
     try:
-        with open(temporary, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+        with replacing(out / STATE_FILE, durable=True) as temporary:
+            temporary.write_bytes(content.getbuffer())
+            if (out / STATE_FILE).exists():
+                with replacing(out / PREVIOUS_FILE) as previous:
+                    shutil.copyfile(out / STATE_FILE, previous)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise TrainingError(
             f"step {step}: cannot write {out / STATE_FILE} ({error.strerror}); make room and go on with --resume from "
             "the state saved before"
         ) from None
-    if (out / STATE_FILE).exists():
-        os.replace(out / STATE_FILE, out / PREVIOUS_FILE)
-    os.replace(temporary, out / STATE_FILE)
 
 
 def load_state(out: Path, recipe: Recipe, parts: dict) -> tuple[int, list[float]] | None:
@@ -106,7 +134,7 @@ def load_state(out: Path, recipe: Recipe, parts: dict) -> tuple[int, list[float]
         except Exception:  # whatever unpickling a broken file ends in
             logging.warning("%s: the file is broken, going back to the state before it", path)
             continue
-        if before != recipe.to_dict():
+        if not recipe.resumes(before):
             raise TrainingError(
                 f"{path}: was saved by another recipe; resume with the same one or choose another --out"
             )
@@ -120,7 +148,7 @@ def load_state(out: Path, recipe: Recipe, parts: dict) -> tuple[int, list[float]
 
 def remove_states(out: Path) -> None:
     """Delete the states of a run that is done."""
-    for name in (STATE_FILE, PREVIOUS_FILE, f".{STATE_FILE}"):
+    for name in (STATE_FILE, PREVIOUS_FILE):
         (out / name).unlink(missing_ok=True)
 
 
@@ -140,14 +168,7 @@ def keep_lines(path: Path, step: int) -> None:
         except ValueError:
             break
         kept.append(line)
-    write_atomically(path, "".join(f"{line}\n" for line in kept))
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write to a temporary name beside `path`, then rename."""
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def environment() -> dict:
@@ -161,7 +182,7 @@ def facts(recipe: Recipe, steps: int, processes: int, pretraining: str | None) -
     names = ("epochs", "batch_size", "crop", "learning_rate", "precision", "seed", "start_from", "split", "hold_out")
     fixed = {"optimizer": OPTIMIZER_NAMES[recipe.optimizer], "schedule": recipe.schedule, "steps": steps}
     # What differs from the default and is neither told elsewhere nor without effect on the weights.
-    told = {*names, "optimizer", "schedule", "dataset", "loss", "compile", "backbone_weights"}
+    told = {*names, "optimizer", "schedule", "dataset", "loss", "compile", "backbone_weights", "backbone_source"}
     told |= {entry.name for entry in fields(FCNConfig)} | {name for name in recipe.to_dict() if "validat" in name}
     usual = Recipe()
     chosen = {

@@ -7,24 +7,35 @@ import torchvision
 from safetensors.torch import load_file
 from torch import nn
 
+from evaluation.datasets import SegmentationDataset
 from training import TrainingError
+from training.mixture import Mixture
+from training.pruning import calibration_photos, prune
 from training.recipe import Recipe
-from zoo.checkpoint import build
-from zoo.fcn import FCN
+from zoo.checkpoints.folder import build
 from zoo.labels import LabelSet
+from zoo.models.fcn import FCN
 
 
-def initial_model(recipe: Recipe, labels: LabelSet, start_from: FCN | None) -> FCN:
-    """A new FCN on the CPU, initialised as the recipe says; `start_from` is the checkpoint that it names."""
+def initial_model(
+    recipe: Recipe, labels: LabelSet, start_from: FCN | None, photos: SegmentationDataset | Mixture | None = None
+) -> FCN:
+    """A new FCN on the CPU, initialised as the recipe says; `start_from` is the checkpoint that it names.
+
+    `photos` are those that a recipe with `prune` looks at.
+    """
     model = build(recipe.model_config(labels))
     if start_from is not None:
-        check_unseen(recipe, start_from)
+        check_unseen(recipe, start_from, "start_from")
         take_over(model, start_from)
     elif recipe.backbone_weights and not isinstance(model, FCN):
         raise TrainingError(f"backbone_weights: {recipe.variant} is trained from scratch here; leave it out")
     elif recipe.backbone_weights:
         state = read_backbone_weights(recipe.backbone_weights, recipe.backbone)
         try:
+            if recipe.prune:
+                seen = calibration_photos(photos, model.config)
+                state = prune(state, recipe.backbone, recipe.width, recipe.prune, seen)
             model.transplant_backbone(state)
         except ValueError as error:
             raise TrainingError(f"backbone_weights: {recipe.backbone_weights}: {error}") from None
@@ -32,7 +43,7 @@ def initial_model(recipe: Recipe, labels: LabelSet, start_from: FCN | None) -> F
 
 
 def read_backbone_weights(source: str, backbone: str) -> dict[str, torch.Tensor]:
-    """State dict of torchvision's classifier: 'imagenet' downloads it, otherwise a safetensors or torch.save file.
+    """Tensors under torchvision's names: 'imagenet' downloads them, otherwise a safetensors or torch.save file.
 
     Files are read without running code. Raises TrainingError naming the file.
     """
@@ -46,30 +57,28 @@ def read_backbone_weights(source: str, backbone: str) -> dict[str, torch.Tensor]
     except Exception as error:  # whatever unpickling a file of another kind ends in
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"backbone_weights: {source}: cannot be read ({reason})") from None
-    # Torchvision's own classifier brings the tensors into its order and adds the counters that old files lack.
-    with torch.device("meta"):
-        classifier = getattr(torchvision.models, backbone)(weights=None)
-    try:
-        classifier.load_state_dict(state, assign=True)
-    except (RuntimeError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise TrainingError(
-            f"backbone_weights: {source}: holds no state dict of torchvision's {backbone} ({reason})"
-        ) from None
-    return classifier.state_dict()
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise TrainingError(f"backbone_weights: {source}: holds no state dict, which is names with a tensor each")
+    return state
 
 
-def check_unseen(recipe: Recipe, start_from: nn.Module) -> None:
-    """Raise TrainingError if the run is to hold out sequences that the checkpoint it starts from was trained on."""
-    info = getattr(start_from, "info", None)
+def check_unseen(recipe: Recipe, checkpoint: nn.Module, field: str) -> None:
+    """Raise TrainingError if the run is to hold out sequences that a checkpoint it builds on was trained on.
+
+    `field` is the recipe's that names the checkpoint.
+    """
+    info = getattr(checkpoint, "info", None)
     if not recipe.hold_out or info is None or info.dataset != recipe.dataset:
         return
-    before = {name.strip() for name in info.training.get("hold_out", "").split(",")}
+    left_out = info.training.get("hold_out", "")
+    if info.training.get("hold_out_every", 1) not in (1, recipe.hold_out_every):
+        left_out = ""  # it has seen frames that are to be held out now
+    before = {name.strip() for name in left_out.split(",")}
     seen = [name.strip() for name in recipe.hold_out.split(",") if name.strip() not in before]
     if seen:
         raise TrainingError(
-            f"start_from: {info.name} was trained on {', '.join(seen)}, which is to be held out; start from a run that "
-            "left it out too, or anew with --start-from="
+            f"{field}: {info.name} was trained on {', '.join(seen)}, which is to be held out; name a run that left it "
+            f"out too, or none with --{field.replace('_', '-')}="
         )
 
 
@@ -90,8 +99,14 @@ def take_over(model: FCN, source: FCN) -> list[str]:
 
 
 def pretraining(recipe: Recipe, start_from: FCN | None) -> str | None:
-    """What the weights saw before the dataset: 'ImageNet', a file's name, what `start_from` records, or None."""
+    """What the weights saw before the dataset, None for nothing.
+
+    'ImageNet' (torchvision's), the recipe's word on a file ('ImageNet; Oxford VGG, CC BY') or else the file's name;
+    or what `start_from` records.
+    """
     if start_from is not None:
         info = getattr(start_from, "info", None)
         return info.training.get("pretraining") if info else None
-    return "ImageNet" if recipe.backbone_weights == "imagenet" else Path(recipe.backbone_weights).name or None
+    if recipe.backbone_weights == "imagenet":
+        return "ImageNet"
+    return recipe.backbone_source or Path(recipe.backbone_weights).name or None

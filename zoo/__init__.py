@@ -4,32 +4,61 @@ The names below are loaded when they are first used, so that `import zoo` costs 
 before torch is imported.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
+from typing import TYPE_CHECKING
 
-_HOME = {
-    "Catalog": "zoo.catalog",
-    "CheckpointError": "zoo.checkpoint_info",
-    "CheckpointInfo": "zoo.checkpoint_info",
-    "FCN": "zoo.fcn",
-    "FCNConfig": "zoo.config",
-    "HubError": "zoo.hub",
-    "HubSettings": "zoo.settings",
-    "ImageError": "zoo.segment",
-    "LABEL_SETS": "zoo.labels",
-    "LabelSet": "zoo.labels",
-    "Segmentation": "zoo.segment",
-    "catalog": "zoo.catalog",
-    "convert": "zoo.convert",
-    "load": "zoo.catalog",
-    "pull": "zoo.download",
-    "push": "zoo.publish",
-    "save": "zoo.checkpoint",
-    "segment": "zoo.segment",
+if TYPE_CHECKING:  # for editors and type checkers, which see through no lazy import
+    from zoo.checkpoints.conversion import convert
+    from zoo.checkpoints.folder import save
+    from zoo.checkpoints.information import CheckpointError, CheckpointInfo
+    from zoo.config import FCNConfig
+    from zoo.hub.catalog import Catalog, catalog, load
+    from zoo.hub.download import pull
+    from zoo.hub.publish import push
+    from zoo.hub.requests import HubError
+    from zoo.hub.settings import HubSettings
+    from zoo.images.photo import ImageError
+    from zoo.labels import LABEL_SETS, LabelSet
+    from zoo.models.fcn import FCN
+    from zoo.models.segmentation import Segmentation, segment
+
+__all__ = [
+    "FCN",
+    "LABEL_SETS",
+    "Catalog",
+    "CheckpointError",
+    "CheckpointInfo",
+    "FCNConfig",
+    "HubError",
+    "HubSettings",
+    "ImageError",
+    "LabelSet",
+    "Segmentation",
+    "catalog",
+    "convert",
+    "load",
+    "pull",
+    "push",
+    "save",
+    "segment",
+]
+
+_HOMES = {
+    "zoo.checkpoints.conversion": ("convert",),
+    "zoo.checkpoints.folder": ("save",),
+    "zoo.checkpoints.information": ("CheckpointError", "CheckpointInfo"),
+    "zoo.config": ("FCNConfig",),
+    "zoo.hub.catalog": ("Catalog", "catalog", "load"),
+    "zoo.hub.download": ("pull",),
+    "zoo.hub.publish": ("push",),
+    "zoo.hub.requests": ("HubError",),
+    "zoo.hub.settings": ("HubSettings",),
+    "zoo.images.photo": ("ImageError",),
+    "zoo.labels": ("LABEL_SETS", "LabelSet"),
+    "zoo.models.fcn": ("FCN",),
+    "zoo.models.segmentation": ("Segmentation", "segment"),
 }
-
-__all__ = sorted(_HOME)
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str):
@@ -39,18 +68,4 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return __all__
-
-
-class _Package(ModuleType):
-    """Keeps `zoo.catalog(...)` and `zoo.segment(...)` functions though modules of the same names exist.
-
-    The import system binds every submodule to its package; for these names it must not.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+    return [*__all__]

@@ -1,4 +1,4 @@
-"""`python -m zoo`: list, show, verify, pull, push and convert checkpoints, write their cards, deploy the page.
+"""`python -m zoo`: list, show, verify, pull, push, convert and export checkpoints; cards; the page deployed or static.
 
 CHECKPOINT is a bundled name, a checkpoint folder, or OWNER/NAME (also OWNER/NAME@REVISION) on the Hugging Face Hub.
 """
@@ -6,26 +6,29 @@ CHECKPOINT is a bundled name, a checkpoint folder, or OWNER/NAME (also OWNER/NAM
 import argparse
 import json
 import sys
-from dataclasses import asdict, replace
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from zoo.baselines import baseline_info, is_baseline
-from zoo.card import draw_picture, find_results, find_seeds, write_card
-from zoo.catalog import Catalog, find, name_of, select
-from zoo.checkpoint import bundled_folder, load_folder, read_info
-from zoo.checkpoint_info import CheckpointError, CheckpointInfo
+from zoo.checkpoints.card import draw_picture, find_results, find_seeds, write_card
+from zoo.checkpoints.conversion import SOURCES, convert
+from zoo.checkpoints.export import REQUIREMENTS, WEIGHTS, export
+from zoo.checkpoints.folder import bundled_folder, load_folder, read_info
+from zoo.checkpoints.information import CheckpointError, CheckpointInfo, describe
+from zoo.checkpoints.shards import SHARD_BYTES, shard_folder
+from zoo.checkpoints.terms import terms_of
+from zoo.checkpoints.verification import verify
 from zoo.config import VARIANTS
-from zoo.convert import SOURCES, convert
-from zoo.deploy import deploy
-from zoo.download import amount, copy_folder, pull
-from zoo.hub import parse_repository
-from zoo.listing import list_checkpoints
-from zoo.publish import push, push_report
-from zoo.settings import HubSettings, environment_help
-from zoo.verification import verify
-
-RESULTS = "evaluation/results"
-SEEDS = "training/seeds"
+from zoo.hub.catalog import Catalog, find, select
+from zoo.hub.deploy import deploy, deploy_static
+from zoo.hub.download import amount, copy_folder, pull
+from zoo.hub.listing import list_checkpoints
+from zoo.hub.publish import push, push_report
+from zoo.hub.requests import parse_repository
+from zoo.hub.settings import HubSettings, environment_help
+from zoo.hub.torchvision_weights import baseline_info, is_baseline
+from zoo.places import RESULTS, SEEDS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--results", default=RESULTS, metavar="DIR", help="folder of results (default: %(default)s)")
     sub.add_argument("--seeds", default=SEEDS, metavar="DIR", help="results of other seeds (default: %(default)s)")
     sub.add_argument("--repository", metavar="OWNER/NAME", help="repository that the card's code loads")
+    sub.add_argument("--benchmark", metavar="OWNER/NAME", help="dataset repository on the Hub that scores name")
     sub.add_argument("--picture", metavar="PHOTO", help="photo to show with the mask that the model gives")
 
     sub = command(run_pull, "pull", "download a checkpoint from the Hub")
@@ -87,12 +91,41 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--pr", action="store_true", help="propose the change as a pull request")
     sub.add_argument("--revision", help="branch, created if needed")
     sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+    sub.add_argument("--with-exports", action="store_true", help="also put ONNX files into onnx/, fp32 and fp16")
 
     sub = command(run_deploy, "deploy", "put the page on a Space of the Hub")
     sub.add_argument("space", metavar="OWNER/SPACE")
+    sub.add_argument("--static", action="store_true", help="the static page: networks run in the visitor's browser")
     sub.add_argument("--authors", help="whose checkpoints the page lists (default: the Space's owner)")
     sub.add_argument("--private", action="store_true", help="create the Space as a private one")
     sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+
+    _add_files(command)
+    return whole
+
+
+def _add_files(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """The commands that make files of a checkpoint, or a checkpoint of files."""
+    sub = command(run_shard, "shard", "divide the weights of a checkpoint folder into files that git and the Hub take")
+    sub.add_argument("checkpoint", metavar="CHECKPOINT", help="bundled name or folder")
+    sub.add_argument("--megabytes", type=float, default=SHARD_BYTES / 1e6, help="of a shard (default: %(default)s)")
+
+    text = f"write a checkpoint as one ONNX file for other engines (needs {REQUIREMENTS})"
+    sub = command(run_export, "export", text)
+    sub.add_argument("checkpoint", metavar="CHECKPOINT")
+    sub.add_argument("out", metavar="OUT.onnx", help="file to write")
+    sub.add_argument(
+        "--weights", choices=WEIGHTS, default=WEIGHTS[0], help="how they are stored (default: %(default)s)"
+    )
+    sub.add_argument("--logits", action="store_true", help="give logits instead of mask and confidence")
+    sub.add_argument("--photos", metavar="DIR", help="photos like those that an int8 file will see; sets its ranges")
+
+    text = "write the page as a folder for any web server; networks run in the visitor's browser "
+    sub = command(run_site, "site", f"{text}(needs {REQUIREMENTS})")
+    sub.add_argument("out", metavar="OUT", help="folder to write")
+    sub.add_argument("checkpoints", metavar="CHECKPOINT", nargs="*", help="bundled names (default: all small FCNs)")
+    sub.add_argument("--weights", choices=("fp16", "fp32"), default="fp16", help="stored so (default: %(default)s)")
+    sub.add_argument("--runtime", metavar="DIR", help="folder dist of onnxruntime-web (default: fetched by npm, kept)")
 
     sub = command(run_convert, "convert", "make a checkpoint folder of published FCN weights")
     sub.add_argument("--from", dest="source", choices=SOURCES, default=SOURCES[0], help="whose weights")
@@ -100,7 +133,6 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("out", metavar="OUT", help="folder to write")
     sub.add_argument("--padding", choices=("paper", "same"), default="paper", help="same is 2.2 times cheaper")
     sub.add_argument("--half", action="store_true", help="store 16-bit numbers")
-    return whole
 
 
 def run_list(options) -> None:
@@ -118,7 +150,7 @@ def run_list(options) -> None:
         for info in found:
             numbers = f"{info.parameters:,}", f"{info.file_bytes / 1e6:.1f}"
             rows.append(
-                (name_of(info), info.variant, info.backbone_label, info.loss, info.dataset, *numbers, info.source)
+                (info.offered_as, info.variant, info.backbone_label, info.loss, info.dataset, *numbers, info.source)
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
@@ -156,7 +188,9 @@ def run_card(options) -> None:
             print(draw_picture(folder, load_folder(folder), options.picture))
         info = read_info(folder)
         results, seeds = find_results(options.results, info), find_seeds(options.seeds)
-        for path in write_card(folder, info, results, repository=options.repository, seeds=seeds):
+        for path in write_card(
+            folder, info, results, repository=options.repository, seeds=seeds, benchmark=options.benchmark
+        ):
             print(path)
 
 
@@ -177,25 +211,58 @@ def run_pull(options) -> None:
 def run_push(options) -> None:
     """Upload, writing the card first where there is none, and say what was sent."""
     folder = local_folder(options.checkpoint, remote=False)
+    info = read_info(folder)
+    results = find_results(RESULTS, info)
     if not (folder / "README.md").is_file():
-        info = read_info(folder)
-        results = find_results(RESULTS, info) if Path(RESULTS).is_dir() else []
         write_card(folder, info, results, repository=options.repository, seeds=find_seeds(SEEDS))
-    done = push(
-        folder,
-        options.repository,
-        private=options.private,
-        pull_request=options.pr,
-        revision=options.revision,
-        dry_run=options.dry_run,
-    )
+    with tempfile.TemporaryDirectory() as place:
+        done = push(
+            folder,
+            options.repository,
+            private=options.private,
+            pull_request=options.pr,
+            revision=options.revision,
+            dry_run=options.dry_run,
+            results=results,
+            exports=onnx_files(folder, Path(place)) if options.with_exports else None,
+        )
     print(push_report(done))
+
+
+def onnx_files(folder: Path, place: Path) -> dict[str, Path]:
+    """The checkpoint's ONNX files by their names in its repository, written into the folder `place`."""
+    model = load_folder(folder)
+    name, full, half = model.info.name, place / "fp32.onnx", place / "fp16.onnx"
+    for path in (full, half):
+        export(model, path, weights=path.stem)
+    return {f"onnx/{name}.onnx": full, f"onnx/{name}-fp16.onnx": half}
 
 
 def run_deploy(options) -> None:
     """Upload the page and say what was sent."""
+    if options.static:
+        return run_deploy_static(options)
     done = deploy(options.space, authors=options.authors, private=options.private, dry_run=options.dry_run)
     print(push_report(done))
+
+
+def run_deploy_static(options) -> None:
+    """Write the static page, upload it, and say what was sent."""
+    from app import write_static_page
+
+    if options.authors is not None:
+        raise ValueError("a static page lists the bundled checkpoints only; leave out --authors")
+    with tempfile.TemporaryDirectory() as place:
+        folder = write_static_page(Path(place) / "site", report=print).folder
+        done = deploy_static(options.space, folder, private=options.private, dry_run=options.dry_run)
+    print(push_report(done))
+
+
+def run_shard(options) -> None:
+    """Divide the weights and print the files; results and card have to be made anew, and it says so."""
+    for path in shard_folder(local_folder(options.checkpoint, remote=False), round(options.megabytes * 1e6)):
+        print(path)
+    print("The sha256 is another one: evaluate the checkpoint again and write its card anew.", file=sys.stderr)
 
 
 def run_convert(options) -> None:
@@ -204,9 +271,29 @@ def run_convert(options) -> None:
     print(f"{info.name} ({info.parameters:,} parameters, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
 
 
-def describe(info: CheckpointInfo) -> dict:
-    """A CheckpointInfo as JSON values."""
-    return asdict(info) | {"config": info.config.to_dict(), "labels": asdict(info.labels)}
+def run_export(options) -> None:
+    """Export a checkpoint, compared with its file, and print what came out."""
+    model = load_folder(local_folder(options.checkpoint))
+    done = export(model, options.out, weights=options.weights, logits=options.logits, photos=options.photos)
+    shared = f"the checkpoint's on {100 * done.agreement:.2f} % of {done.pixels:,} pixels"
+    print(
+        f"{model.info.name}, {options.weights}, {done.file_bytes / 1e6:.1f} MB, is in {done.path}; masks are {shared}"
+    )
+    print(f"licence: {terms_of(model.info).sentence}")
+    if not options.logits:
+        command = f"python -m evaluation.exports {options.checkpoint} {done.path}"
+        print(f"mIoU, milliseconds: {command} --dataset {model.info.dataset} --data DIR")
+
+
+def run_site(options) -> None:
+    """Write the static page and print what came out."""
+    from app import write_static_page  # which puts page and leaderboard together
+
+    made = {"weights": options.weights, "runtime": options.runtime}
+    done = write_static_page(options.out, options.checkpoints, **made, report=print)
+    first = f"{done.first_mask_bytes / 1e6:.1f} MB compressed until the first mask"
+    print(f"{len(done.networks)} networks, {done.total_bytes / 1e6:.0f} MB in all, {first}, are in {done.folder}")
+    print(f"try it: python -m http.server --directory {done.folder}")
 
 
 def bundled_names() -> list[str]:

@@ -3,8 +3,9 @@
 Torch is not needed here, so that checkpoints can be listed, and the page served, before it is imported.
 """
 
+import math
 from dataclasses import asdict, dataclass, fields
-from typing import Self, get_args
+from typing import Self, cast, get_args
 
 VARIANTS = ("fcn32s", "fcn16s", "fcn8s")
 OUTPUT_STRIDE = {"fcn32s": 32, "fcn16s": 16, "fcn8s": 8}
@@ -22,38 +23,44 @@ BASELINES = {
     },
     "smp": {"unet": SMP_BACKBONES, "deeplabv3plus": SMP_BACKBONES},
 }
+MAXIMUM_PANELS = 9  # checkpoints that are compared on one photo
 
 
+@dataclass(frozen=True)
 class ModelConfig:
     """What configurations have in common: fields of checked types, and plain JSON values. Raises ValueError."""
 
     def _check_types(self) -> None:
         for field in fields(self):
-            self._check_type(field.name, field.type)
+            self._check_type(field.name, cast(type, field.type))
 
     def _check_type(self, name: str, kind: type) -> None:
         value = getattr(self, name)
         if kind is float and type(value) is int:
-            object.__setattr__(self, name, float(value))
+            object.__setattr__(self, name, _finite(name, value))
         elif item := get_args(kind):
             accepted = (int, float) if item[0] is float else item[0]
             if not isinstance(value, list | tuple) or not all(
                 type(v) is not bool and isinstance(v, accepted) for v in value
             ):
                 raise ValueError(f"{name}: needs a list of {item[0].__name__}, got {value!r}")
-            object.__setattr__(self, name, tuple(item[0](v) for v in value))
+            convert = (lambda v: _finite(name, v)) if item[0] is float else item[0]
+            object.__setattr__(self, name, tuple(convert(v) for v in value))
         elif type(value) is not kind:
             raise ValueError(f"{name}: needs {kind.__name__}, got {value!r}")
+        elif kind is float:
+            _finite(name, value)
 
     def _check_choices(self, choices: dict[str, tuple[str, ...]]) -> None:
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: {getattr(self, name)!r} is not one of {', '.join(allowed)}")
 
-    def _check_classes_and_colours(self) -> None:
-        if not 1 <= len(self.classes) <= 255 or len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"classes: needs 1 to 255 different names, got {len(self.classes)}")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+    @staticmethod
+    def _check_classes_and_colours(classes: tuple[str, ...], mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        if not 1 <= len(classes) <= 255 or len(set(classes)) != len(classes):
+            raise ValueError(f"classes: needs 1 to 255 different names, got {len(classes)}")
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError("mean, std: need three numbers each, std above zero")
 
     def to_dict(self) -> dict:
@@ -67,6 +74,16 @@ class ModelConfig:
         if unknown:
             raise ValueError(f"unknown field {', '.join(map(repr, unknown))} in the model's configuration")
         return cls(**values)
+
+
+def _finite(name: str, value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: needs a finite number")
+    return number
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ class FCNConfig(ModelConfig):
         self._check_combinations()
 
     def _check_combinations(self) -> None:
-        self._check_classes_and_colours()
+        self._check_classes_and_colours(self.classes, self.mean, self.std)
         if self.head_kernel % 2 == 0:
             raise ValueError(f"head_kernel: {self.head_kernel} is even; an odd kernel keeps the grid in place")
         if self.padding == "paper" and (self.head_kernel != 7 or self.phase):
@@ -140,4 +157,4 @@ class BaselineConfig(ModelConfig):
         self._check_choices({"library": tuple(BASELINES)})
         self._check_choices({"variant": tuple(BASELINES[self.library])})
         self._check_choices({"backbone": BASELINES[self.library][self.variant]})
-        self._check_classes_and_colours()
+        self._check_classes_and_colours(self.classes, self.mean, self.std)

@@ -5,6 +5,7 @@ colour map, cityscapesScripts' `labels.py` (19 train ids) and SegNet's 11-class 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 Colour = tuple[int, int, int]
 
@@ -35,6 +36,43 @@ class LabelSet:
         if not len(self.classes) <= self.void <= 255:
             raise ValueError(f"label set {self.name!r}: void is {self.void}, must lie in {len(self.classes)}..255")
 
+    @cached_property
+    def distinct_palette(self) -> tuple[Colour, ...]:
+        """A colour per class that differs from the others in every kind of colour vision, as far as there are such.
+
+        Classes beyond `DISTINCT_PALETTE` keep their own colour.
+        """
+        return DISTINCT_PALETTE[: len(self.classes)] + self.palette[len(DISTINCT_PALETTE) :]
+
+    @cached_property
+    def clear_ground(self) -> bool:
+        """Whether nothing is painted where the first class is: the ground of one's own classes, see `has_ground`."""
+        return has_ground(self.classes) and self.classes not in {known.classes for known in LABEL_SETS.values()}
+
+
+NOT_LABELLED = frozenset(
+    {"unlabeled", "unlabelled", "void", "ignore", "not labelled", "not labeled", "not annotated"}
+    | {"sem rotulo", "sem rótulo", "não rotulado", "ignorar"}
+)
+BACKGROUNDS = NOT_LABELLED | frozenset(
+    {"background", "bg", "none", "nothing", "other", "others", "rest", "clutter"}
+    | {"fundo", "nada", "outro", "outros", "resto", "fondo", "fond", "hintergrund"}
+)
+
+
+def is_background(name: str) -> bool:
+    """Whether a class name means what is left besides the things of interest: 'background', '_background_', 'fundo'."""
+    return _plain(name) in BACKGROUNDS
+
+
+def means_void(name: str) -> bool:
+    """Whether a class name means pixels that nobody labelled, which is no class: 'unlabeled', 'void', 'ignore'."""
+    return _plain(name) in NOT_LABELLED
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
 
 def spread_palette(count: int) -> tuple[Colour, ...]:
     """The VOC devkit's colour map: `count` RGB colours that differ early on (VOCcode/VOClabelcolormap.m)."""
@@ -48,7 +86,27 @@ def spread_palette(count: int) -> tuple[Colour, ...]:
     return tuple(palette)
 
 
+def has_ground(classes: tuple[str, ...]) -> bool:
+    """Whether the first class is the ground for the others: one called background, or the first of two.
+
+    It takes most of an image, so it is drawn in no colour.
+    """
+    return len(classes) == 2 or is_background(classes[0])
+
+
+def class_palette(classes: tuple[str, ...]) -> tuple[Colour, ...]:
+    """Colours for classes that have none: black where the first is the ground, readable ones for the others."""
+    black = ((0, 0, 0),) if has_ground(classes) else ()
+    further = [colour for colour in spread_palette(256)[1:] if colour not in READABLE]
+    return (*black, *READABLE, *further)[: len(classes)]
+
+
 # fmt: off
+# Far from one another and from white and black; the first of them are told apart by colour-blind people too.
+READABLE = ((230, 95, 0), (0, 114, 200), (0, 158, 115), (240, 200, 40), (204, 90, 170), (86, 190, 245), (150, 75, 30),
+            (120, 60, 220), (190, 30, 60), (140, 200, 60), (255, 150, 170), (60, 110, 70), (20, 200, 200),
+            (170, 160, 120), (255, 170, 80), (110, 120, 200))
+
 CAMVID = LabelSet(
     name="camvid", title="CamVid",
     classes=("sky", "building", "pole", "road", "pavement", "tree", "sign symbol", "fence", "car", "pedestrian",
@@ -76,6 +134,25 @@ CITYSCAPES = LabelSet(
              (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32)),
     void=255,
 )
+# Colours of what a data set's own colour masks show and its classes leave out; what shares its colour with a class
+# (Cityscapes' pole group, its licence plates) is read as that class.
+VOID_COLOURS = {
+    "camvid": ((0, 0, 0),),
+    "voc": ((224, 224, 192),),  # the border of objects
+    "cityscapes": ((0, 0, 0), (111, 74, 0), (81, 0, 81), (250, 170, 160), (230, 150, 140), (180, 165, 180),
+                   (150, 100, 100), (150, 120, 90), (0, 0, 90), (0, 0, 110)),  # cityscapesScripts, labels.py
+}
+
 # fmt: on
 
 LABEL_SETS = {labels.name: labels for labels in (CAMVID, CITYSCAPES, PASCAL_VOC)}
+
+# Colours that differ in every kind of colour vision: any two of the first 11 by at least 12 in CIEDE2000, any two of
+# all 21 by at least 6, also as seen with protanopia, deuteranopia or tritanopia (Machado et al. 2009).
+# fmt: off
+DISTINCT_PALETTE = (
+    (0, 102, 102), (204, 255, 102), (255, 204, 255), (153, 102, 51), (153, 102, 255), (0, 0, 102), (102, 0, 0),
+    (0, 204, 153), (51, 153, 153), (102, 0, 204), (204, 153, 0), (0, 51, 51), (204, 153, 255), (153, 255, 204),
+    (102, 102, 153), (153, 153, 102), (204, 204, 204), (153, 0, 255), (153, 51, 51), (153, 204, 102), (204, 0, 102),
+)
+# fmt: on

@@ -5,25 +5,32 @@ import json
 import os
 import sys
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 import evaluation.benchmark
+from evaluation.benchmark import against
+from evaluation.benchmark.both import MEASURES, AgainstError, Wanted
+from evaluation.benchmark.both import NEED_DATA as MEASURES_NEED_DATA
 from evaluation.benchmark.counting import bootstrap_seconds, evaluation_rate
+from evaluation.benchmark.faults.section import FAMILIES, faults
 from evaluation.benchmark.hub import hub
 from evaluation.benchmark.measure import Row, Settings
 from evaluation.benchmark.peers import matrix_rate, peers
 from evaluation.benchmark.requests import area, whole_requests
 from evaluation.benchmark.server import memory, start, visitors
-from evaluation.cost import device_name
+from evaluation.benchmark.soak import MOST_REQUESTS, MOST_SESSIONS, soak
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
-from evaluation.evaluate import PRECISIONS, EvaluationError
-from evaluation.provenance import environment
-from evaluation.sources import open_source
-from zoo.allocator import SERVING, keep_freed_memory
-from zoo.catalog import load
-from zoo.checkpoint_info import CheckpointError
+from evaluation.measuring.cost import device_name
+from evaluation.measuring.evaluate import PRECISIONS, EvaluationError
+from evaluation.measuring.provenance import environment
+from evaluation.measuring.sources import open_source
+from zoo.atomic import write_text
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.catalog import load
+from zoo.models.allocator import SERVING, keep_freed_memory
 
 SECTIONS = {
     "peers": peers,
@@ -34,17 +41,31 @@ SECTIONS = {
     "memory": memory,
     "hub": hub,
     "visitors": visitors,
+    "soak": soak,
+    "faults": faults,
 }
+if find_spec("onnx") and find_spec("onnxruntime"):  # ../../zoo/export-requirements.txt
+    from evaluation.benchmark.engines import engines
+
+    SECTIONS["engines"] = engines
+    if find_spec("playwright"):  # ../../tests/requirements.txt
+        from evaluation.benchmark.browser import browser
+
+        SECTIONS["browser"] = browser
 NEED_DATA = {"evaluation": evaluation_rate, "bootstrap": bootstrap_seconds}
+LONG = ("soak", "faults")  # minutes each
 DEFAULT_CHECKPOINT = "fcn8s-vgg16bn-w25-ce-camvid"
+DEFAULT_RECIPE = "training/recipes/fcn8s-vgg16bn-w25-ce-camvid.toml"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 with a message on standard error."""
     options = _parser().parse_args(arguments)
+    if options.against:
+        return _against(options)
     keep_freed_memory(SERVING)  # as the page does
     sections = SECTIONS | (NEED_DATA if options.data else {})
-    chosen = options.sections or list(sections)
+    chosen = options.sections or [name for name in sections if name not in LONG]
     if missing := [name for name in chosen if name not in sections]:
         print(f"error: {', '.join(missing)}: name the dataset's folder with --data", file=sys.stderr)
         return 1
@@ -62,12 +83,47 @@ def main(arguments: list[str] | None = None) -> int:
     document = {"checkpoint": settings.checkpoint, "device": machine, "quick": options.quick}
     document |= {"sections": {name: [asdict(row) for row in rows] for name, rows in found.items()}}
     document |= {"environment": environment("python -m evaluation.benchmark")}
-    path = Path(options.out)
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    return _write(options.out, document)
+
+
+def _write(path: str, document: dict) -> int:
+    """Write what was found; the exit status."""
+    try:
+        write_text(path, json.dumps(document, indent=1) + "\n")
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     print(f"\nwritten {path}")
     return 0
+
+
+def _against(options: argparse.Namespace) -> int:
+    """Measure another commit beside this code; the exit status."""
+    names = options.measures or [name for name in MEASURES if options.data or name not in MEASURES_NEED_DATA]
+    if not options.data and (missing := [name for name in names if name in MEASURES_NEED_DATA]):
+        print(f"error: {', '.join(missing)}: name the folder of CamVid with --data", file=sys.stderr)
+        return 1
+    wanted = Wanted(
+        checkpoint=options.checkpoint,
+        recipe=options.recipe,
+        data=str(Path(options.data).resolve()) if options.data else "",
+        rounds=options.rounds or (1 if options.quick else 5),
+        requests=min(options.requests, 1) if options.quick else options.requests,
+        quick=options.quick,
+    )
+    machine = f"{device_name(torch.device('cpu'))}, {torch.get_num_threads()} CPU threads"
+    print(f"{machine}, load {os.getloadavg()[0]:.1f} at the start")
+    print(f"{options.against} and this code, medians of {wanted.rounds} turns each and their ratio (range over turns)")
+    found = {}
+    try:
+        for name, rows in against.against(options.against, names, wanted):
+            found[name] = [asdict(row) for row in rows]
+            print("\n".join(map(against.line, rows)), flush=True)
+    except AgainstError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    document = {"against": options.against, "device": machine, "quick": options.quick, "measures": found}
+    return _write(options.out, document | {"environment": environment("python -m evaluation.benchmark")})
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,8 +136,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the section evaluation")
     parser.add_argument("--batch-size", type=int, default=1, help="of the section evaluation")
     parser.add_argument("--images", type=int, default=40, help="images of the split that are used (default: 40)")
-    parser.add_argument("--rounds", type=int, help="how often each is measured (default: 10)")
-    parser.add_argument("--sections", nargs="+", choices=SECTIONS | NEED_DATA, help="default: all")
+    parser.add_argument("--rounds", type=int, help="how often each is measured (default: 10, 5 against a commit)")
+    parser.add_argument("--sessions", type=int, default=50, help=f"of the section soak, at most {MOST_SESSIONS}")
+    parser.add_argument(
+        "--requests",
+        type=int,
+        default=2000,
+        help=f"of the section soak, at most {MOST_REQUESTS}, and of the memory of --against",
+    )
+    parser.add_argument(
+        "--families", nargs="+", choices=FAMILIES, default=(), help="of the section faults (default: all)"
+    )
+    parser.add_argument("--into", metavar="FILE", type=Path, help="put the table of the section faults into FILE")
+    parser.add_argument(
+        "--sections", nargs="+", choices=SECTIONS | NEED_DATA, help=f"default: all but {' and '.join(LONG)}"
+    )
+    parser.add_argument("--against", metavar="COMMIT", help="measure another commit of this repository beside this one")
+    parser.add_argument(
+        "--measures", nargs="+", choices=MEASURES, help="of --against (default: all that the data allow)"
+    )
+    parser.add_argument("--recipe", metavar="FILE", default=DEFAULT_RECIPE, help="of --against, in both commits")
     parser.add_argument("--quick", action="store_true", help="check that it works; the figures say nothing")
     parser.add_argument("--out", metavar="FILE", default="benchmark.json", help="JSON file (default: benchmark.json)")
     return parser
@@ -103,6 +177,10 @@ def _settings(options: argparse.Namespace) -> Settings:
         batch_size=options.batch_size,
         rounds=options.rounds or (1 if options.quick else 10),
         quick=options.quick,
+        sessions=max(1, min(options.sessions, MOST_SESSIONS)),
+        into=options.into,
+        families=tuple(options.families),
+        requests=max(1, min(options.requests, MOST_REQUESTS)),
     )
 
 

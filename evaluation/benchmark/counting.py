@@ -6,10 +6,10 @@ import time
 import numpy as np
 
 from evaluation.benchmark.measure import Row, Settings
-from evaluation.bootstrap import RESAMPLES, miou_statistic, resample
-from evaluation.cost import synchronize
-from evaluation.counts import Counts
-from evaluation.evaluate import (
+from evaluation.counting.bootstrap import RESAMPLES, miou_statistic, resample
+from evaluation.counting.counts import Counts
+from evaluation.measuring.cost import synchronize
+from evaluation.measuring.evaluate import (
     at_size,
     batches,
     count_image,

@@ -9,7 +9,7 @@ from gradio_client import Client, handle_file
 from evaluation.benchmark.measure import Row, Settings
 from evaluation.benchmark.ports import answering_port, refusing_port, silent_port
 from evaluation.benchmark.server import first_page, serving
-from zoo.examples import examples
+from zoo.images.examples import examples
 
 
 def hub(settings: Settings) -> list[Row]:

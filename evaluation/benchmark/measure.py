@@ -1,9 +1,7 @@
-"""What every section of the benchmark shares: its settings, its rows, and timing in turns."""
+"""What every section of the benchmark shares: its settings and its rows."""
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -15,7 +13,9 @@ class Settings:
     """What is measured, and for how long.
 
     checkpoint: name of a bundled checkpoint; model: its network; dataset: None where no data was named;
-    quick: sizes and counts so small that the figures say nothing, for a check that the command works.
+    quick: sizes and counts so small that the figures say nothing, for a check that the command works; sessions and
+    requests: of the section soak; into and families: of the section faults, the file that
+    gets its table and what is attacked, all if none is named.
     """
 
     checkpoint: str
@@ -26,6 +26,10 @@ class Settings:
     batch_size: int
     rounds: int
     quick: bool
+    sessions: int = 50
+    requests: int = 2000
+    into: Path | None = None
+    families: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,3 @@ class Row:
     value: float
     unit: str = ""
     goal: str = ""
-
-
-def in_turns(functions: dict[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, float]:
-    """Median seconds of each function: all are called once per round, the first `warm_up` rounds do not count."""
-    seconds = {name: [] for name in functions}
-    for turn in range(warm_up + rounds):
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in seconds.items()}

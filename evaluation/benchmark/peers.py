@@ -7,11 +7,12 @@ torchvision's is called as its documentation does. Weights are random: time does
 import torch
 from torchvision.models.segmentation import fcn_resnet50
 
-from evaluation.benchmark.measure import Row, Settings, in_turns
-from evaluation.cost import multiply_accumulates
-from zoo.fcn import FCN, FCNConfig
-from zoo.inference import Engine, choose_precision
+from evaluation.benchmark.measure import Row, Settings
+from evaluation.measuring.cost import multiply_accumulates
 from zoo.labels import PASCAL_VOC
+from zoo.models.fcn import FCN, FCNConfig
+from zoo.models.preparation import choose_precision, engine_of
+from zoo.models.timing import in_turns
 
 HEIGHT, WIDTH = 360, 480
 MATRIX = 4096
@@ -24,13 +25,13 @@ def peers(settings: Settings) -> list[Row]:
     pixels = torch.randint(256, (height, width, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     images = pixels.permute(2, 0, 1)[None].contiguous() / 255
     classes = PASCAL_VOC.classes
-    engine = Engine(FCN(FCNConfig(classes=classes, **size)), choose_precision("auto"))
+    engine = engine_of(FCN(FCNConfig(classes=classes, **size)))
     published = FCN(FCNConfig(classes=classes, padding="paper", **size)).eval()
     resnet = fcn_resnet50(weights=None, weights_backbone=None, num_classes=len(classes)).eval()
     with torch.inference_mode():
         seconds = in_turns(
             {
-                "ours": lambda: engine(pixels),
+                "ours": lambda: engine.score_maps(pixels.numpy()),
                 "published": lambda: published(images),
                 "resnet": lambda: resnet(images)["out"],
             },
@@ -48,15 +49,19 @@ def peers(settings: Settings) -> list[Row]:
 def matrix_rate(settings: Settings) -> list[Row]:
     """The checkpoint's multiply-accumulates per second as a share of a matrix product's at the same precision."""
     precision = choose_precision("auto")
-    engine, side = Engine(settings.model, precision), 64 if settings.quick else MATRIX
-    left, right = torch.randn(2, side, side, generator=torch.Generator().manual_seed(0)).to(engine.dtype)
+    engine, side = engine_of(settings.model), 64 if settings.quick else MATRIX
+    left, right = torch.randn(2, side, side, generator=torch.Generator().manual_seed(0)).to(
+        torch.bfloat16 if precision == "bf16" else torch.float32
+    )
     pixels = torch.randint(256, (HEIGHT, WIDTH, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     work = multiply_accumulates(settings.model, pixels.permute(2, 0, 1)[None])
     with torch.inference_mode():
-        seconds = in_turns({"matrix": lambda: left @ right, "engine": lambda: engine(pixels)}, settings.rounds)
+        seconds = in_turns(
+            {"matrix": lambda: left @ right, "engine": lambda: engine.score_maps(pixels.numpy())}, settings.rounds
+        )
     matrix, ours = side**3 / seconds["matrix"], work / seconds["engine"]
     return [
         Row(f"matrix product {side}^3, {precision}", 2e-9 * matrix, "GFLOPS"),
-        Row(f"{settings.checkpoint}, pixels to logits", 1000 * seconds["engine"], "ms"),
+        Row(f"{settings.checkpoint}, pixels to score maps", 1000 * seconds["engine"], "ms"),
         Row("multiply-accumulates per second / those of the matrix product", ours / matrix, goal=">= 0.80"),
     ]

@@ -1,11 +1,14 @@
-"""Addresses on the loopback that answer as an empty Hub does, accept and never answer, or refuse."""
+"""Addresses on the loopback that answer as an empty Hub does, drip, accept and never answer, or refuse."""
 
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 class EmptyHub(BaseHTTPRequestHandler):
@@ -21,6 +24,61 @@ class EmptyHub(BaseHTTPRequestHandler):
 
     def log_message(self, *_) -> None:
         """Say nothing of requests."""
+
+
+class DrippingHub(BaseHTTPRequestHandler):
+    """A Hub with one checkpoint whose weights come byte by byte and never end."""
+
+    def __init__(self, name: str, config: bytes, *arguments):
+        self.name, self.config = name, config
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        if "/resolve/" not in self.path:
+            document = json.loads(self.config)
+            weights = {"size": 10**8, "lfs": {"sha256": document["weights"]["sha256"], "size": 10**8}}
+            siblings = [
+                {"rfilename": "config.json", "size": len(self.config)},
+                {"rfilename": "model.safetensors"} | weights,
+            ]
+            answer = {"id": self.name, "sha": "a" * 40, "tags": ["fcn-zoo"], "siblings": siblings, "private": False}
+            self.send(json.dumps(answer | {"config": document}).encode())
+        elif self.path.partition("?")[0].endswith("config.json"):
+            self.send(self.config)
+        else:
+            self.start(10**8)
+            try:
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.2)
+            except OSError:  # nobody waits any more
+                self.close_connection = True
+
+    def start(self, length: int) -> None:
+        """The head of an answer."""
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+
+    def send(self, content: bytes) -> None:
+        """A whole answer."""
+        self.start(len(content))
+        self.wfile.write(content)
+
+    def log_message(self, *_) -> None:
+        """Say nothing of requests."""
+
+
+@contextmanager
+def dripping_hub(name: str, config: Path) -> Iterator[str]:
+    """The address of a Hub that has a checkpoint of this name and configuration, of which the weights only drip."""
+    handler = partial(DrippingHub, name, config.read_bytes())
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
 
 
 @contextmanager

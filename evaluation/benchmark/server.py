@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from evaluation.benchmark.measure import Row, Settings
-from zoo.catalog import catalog
-from zoo.comparison import MAXIMUM_PANELS
-from zoo.examples import examples
+from zoo.config import MAXIMUM_PANELS
+from zoo.hub.catalog import catalog
+from zoo.images.examples import examples
+from zoo.places import REPOSITORY
 
-ROOT = Path(__file__).parent.parent.parent
 BARE_APP = """
 import os
 import gradio
@@ -37,10 +37,13 @@ REQUESTS = 500
 
 
 @contextmanager
-def serving(*command: str, environment: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen, str]]:
+def serving(
+    *command: str, environment: dict[str, str] | None = None, log: Path | None = None, folder: Path = REPOSITORY
+) -> Iterator[tuple[subprocess.Popen, str]]:
     """A process that serves a page on the loopback, and its address; both end with the block.
 
-    Of the page's settings it knows only those in `environment`.
+    Of the page's settings it knows only those in `environment`; what it logs goes to the file `log`. `folder` is where
+    it starts, the repository or a checkout of another commit.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -48,12 +51,15 @@ def serving(*command: str, environment: dict[str, str] | None = None) -> Iterato
     settings = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
     settings |= environment or {}
     settings |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=settings, stdout=subprocess.DEVNULL)
-    try:
-        yield process, f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait()
+    with ExitStack() as stack:
+        errors = stack.enter_context(log.open("w")) if log else None
+        output = errors or subprocess.DEVNULL
+        process = subprocess.Popen([sys.executable, *command], cwd=folder, env=settings, stdout=output, stderr=errors)
+        try:
+            yield process, f"http://127.0.0.1:{port}/"
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def first_page(process: subprocess.Popen, address: str) -> None:

@@ -10,6 +10,7 @@ from evaluation.datasets.cityscapes import open_cityscapes
 from evaluation.datasets.dataset import DatasetError, SegmentationDataset
 from evaluation.datasets.download import download
 from evaluation.datasets.folder import open_folder
+from evaluation.datasets.street import open_street
 from evaluation.datasets.voc import open_sbd, open_voc
 
 __all__ = ["DATASETS", "DatasetError", "SegmentationDataset", "download", "open_dataset"]
@@ -19,6 +20,7 @@ DATASETS = {
     "voc": open_voc,
     "sbd": open_sbd,
     "cityscapes": open_cityscapes,
+    "street": open_street,
     "folder": open_folder,
 }
 
@@ -26,7 +28,8 @@ DATASETS = {
 def open_dataset(name: str, root: str | Path, split: str) -> SegmentationDataset:
     """The split of a dataset found under `root`; raises DatasetError naming what is missing there.
 
-    name: 'camvid', 'voc', 'sbd', 'cityscapes' or 'folder' (images/ masks/ classes.txt, or one such folder per split).
+    name: 'camvid', 'voc', 'sbd', 'cityscapes', 'street' or 'folder' (images/ masks/ classes.txt, or one
+    such folder per split).
     """
     if name not in DATASETS:
         raise DatasetError(f"unknown dataset {name!r}; choose one of {', '.join(DATASETS)}")

@@ -1,17 +1,33 @@
-"""`python -m evaluation.datasets NAME --data DIR`: get a dataset where its licence allows it, read every file of it."""
+"""`python -m evaluation.datasets NAME --data DIR`: get a dataset where its licence allows it, read every file of it.
+
+`python -m evaluation.datasets check NAME --data DIR` finds what would spoil training or scores;
+`python -m evaluation.datasets import FORMAT SOURCE OUT` makes a data set of what an annotation tool exported.
+"""
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 
-from tqdm import tqdm
-
 from evaluation.datasets import DATASETS, DatasetError, download, open_dataset
+from evaluation.datasets.survey import survey
+
+COMMANDS = {
+    "check": "evaluation.datasets.checking.command",
+    "import": "evaluation.datasets.importers.command",
+}  # modules whose `main` takes the arguments that follow
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 whole, 1 with a message on standard error, 130 interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m evaluation.datasets", description=__doc__)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in COMMANDS:
+        return import_module(COMMANDS[arguments[0]]).main(arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m evaluation.datasets",
+        description=__doc__,
+        epilog=f"also: {', '.join(COMMANDS)}; see their --help",
+    )
     parser.add_argument("name", choices=DATASETS, metavar="NAME", help=", ".join(DATASETS))
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder that holds the dataset")
     parser.add_argument("--split", default="train", help="split to read (default: train)")
@@ -21,8 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
         if options.download:
             download(options.name, options.data)
         dataset = open_dataset(options.name, options.data, options.split)
-        for index in tqdm(range(len(dataset)), unit=" images", mininterval=0.5):
-            dataset.image(index), dataset.mask(index)
+        found = survey(dataset, progress=sys.stderr.isatty())
+        for note in (*dataset.notes, *found.notes()):
+            print(f"note: {note}", file=sys.stderr)
     except DatasetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

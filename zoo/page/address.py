@@ -1,6 +1,6 @@
 """The page's address: which tab it opens, and how it names a row of the leaderboard."""
 
-TABS = ("compare", "leaderboard", "code")
+TABS = ("compare", "batch", "leaderboard", "learn", "code")
 
 
 def tab_of(query: dict[str, str]) -> str:

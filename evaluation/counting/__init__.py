@@ -1,0 +1,1 @@
+"""Counting: confusion matrices, boundaries, calibration, bootstrap, and the figures that follow from counts."""

@@ -1,0 +1,120 @@
+"""`python -m evaluation.sizes CHECKPOINT ... --data DIR`: mIoU against the size at which a photo is shown.
+
+Prints the curve of each checkpoint, and what it loses on photos of other shapes under each rule for the working size.
+--into adds both to the results that stand in a folder.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from evaluation.datasets import DatasetError, open_dataset
+from evaluation.measuring.evaluate import PRECISIONS, EvaluationError
+from evaluation.measuring.results import ResultError, check_schema, read_document, result_name, result_paths
+from evaluation.measuring.sizes import RULES, SIZES, measure_sizes
+from evaluation.measuring.sources import Source, open_source
+from zoo.atomic import write_text
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.catalog import catalog
+from zoo.places import RESULTS
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 done, 1 with a message on standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        dataset = open_dataset(options.dataset, options.data, options.split)
+        if options.images:
+            dataset = dataset.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
+        names = options.checkpoints or [info.name for info in catalog(dataset=dataset.labels.name)]
+        sources = {name: open_source(name, dataset.labels) for name in names}
+        working = {name: working_size(source) for name, source in sources.items()}
+        models = {name: source.model for name, source in sources.items()}
+        tallies = measure_sizes(
+            models,
+            dataset,
+            working,
+            sizes=tuple(options.sizes),
+            rules=tuple(options.rules),
+            precision=options.precision,
+            progress=True,
+        )
+        found = {name: tally.document(working[name]) for name, tally in tallies.items()}
+        print(f"{dataset.labels.title} {dataset.split}, {len(dataset)} images, mIoU in % ({options.precision})")
+        print_curve(found)
+        print_photos(found)
+        if options.into:
+            for name, document in found.items():
+                facts = {"split": dataset.split, "images": len(dataset), "precision": options.precision}
+                print(add_to_result(Path(options.into), sources[name], dataset.labels.name, facts | document))
+    except (CheckpointError, DatasetError, EvaluationError, ResultError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    whole = argparse.ArgumentParser(
+        prog="python -m evaluation.sizes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    whole.add_argument("checkpoints", nargs="*", metavar="CHECKPOINT", help="default: all bundled ones of the dataset")
+    whole.add_argument("--dataset", default="camvid", help="as in python -m evaluation")
+    whole.add_argument("--data", required=True, metavar="DIR", help="folder that holds the dataset")
+    whole.add_argument("--split", default="val", help="split to measure (default: %(default)s)")
+    whole.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="PIXELS", help="long sides of the curve")
+    whole.add_argument("--rules", nargs="+", choices=RULES, default=RULES, help="for the working size (default: all)")
+    whole.add_argument("--images", type=int, default=0, help="only about so many images, evenly spread")
+    whole.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the network (default: %(default)s)")
+    whole.add_argument(
+        "--into", metavar="DIR", nargs="?", const=str(RESULTS), help="add the figures to the results in DIR"
+    )
+    return whole
+
+
+def working_size(source: Source) -> int:
+    """The checkpoint's working size; EvaluationError where it has none to measure."""
+    info = getattr(source.model, "info", None)
+    if info is None or info.working_size is None:
+        raise EvaluationError(f"{source.name}: says nothing of its working size; add working_size to its config.json")
+    return info.working_size
+
+
+def print_curve(found: dict[str, dict]) -> None:
+    """One row per checkpoint, one column per size."""
+    sizes = [entry["longest_edge"] for entry in next(iter(found.values()))["curve"]]
+    print(f"\n{'long side shown':36}" + "".join(f"{size:7}" for size in sizes))
+    for name, document in found.items():
+        values = "".join(f"{100 * entry['miou']:7.2f}" for entry in document["curve"])
+        print(f"{name:36}{values}   working size {document['working_size']}")
+
+
+def print_photos(found: dict[str, dict]) -> None:
+    """One table per kind of photo: native figure, and the figure under each rule."""
+    for photo in dict.fromkeys(entry["photo"] for document in found.values() for entry in document["photos"]):
+        columns = [entry["rule"] for entry in next(iter(found.values()))["photos"] if entry["photo"] == photo]
+        print(f"\n{photo:36}" + "".join(f"{column:>12}" for column in columns))
+        for name, document in found.items():
+            row = {entry["rule"]: entry["miou"] for entry in document["photos"] if entry["photo"] == photo}
+            print(f"{name:36}" + "".join(f"{100 * row[column]:12.2f}" for column in columns))
+
+
+def add_to_result(folder: Path, source: Source, dataset: str, found: dict, part: str = "sizes") -> Path:
+    """Put what was found into the result of these weights as its `part`; ResultError where there is no such result.
+
+    Nothing else in it changes.
+    """
+    stem = result_name(source.name, dataset, found["split"])
+    for path in (path for path in result_paths(folder) if path.stem.startswith(stem)):
+        document = read_document(path)
+        if document["checkpoint"]["sha256"] == source.sha256:
+            document[part] = found
+            check_schema(document)
+            write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+            return path
+    raise ResultError(f"{folder}: has no result {stem} of these weights; run python -m evaluation first")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+// Gradio's own words in another language.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { translator } from "../../zoo/page/components/base/gradio_words.js";
+
+const say = translator({ Error: "Erro", "{name} is over {limit} (a|b).": "{limit}: {name}" });
+
+test("a known text is said in the other language", () => assert.equal(say("Error"), "Erro"));
+
+test("places keep what stood in them", () => {
+  assert.equal(say('x.png, "y z" is over 20.0 Mb (a|b).'), '20.0 Mb: x.png, "y z"');
+});
+
+test("what is only part of a text, or unknown, is left", () => {
+  assert.equal(say("Error in line 1"), null);
+  assert.equal(say("Fehler"), null);
+});

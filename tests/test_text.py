@@ -1,0 +1,138 @@
+"""The catalogue of texts: nothing is missing, English steps in where something is, numbers read as in each language."""
+
+import json
+import re
+import string
+
+import pytest
+
+from zoo import text
+from zoo.labels import LABEL_SETS
+from zoo.text import Message, choose_language, class_title, document, in_language, languages, missing, number, texts
+
+OTHERS = [language for language in languages() if language != "en"]
+
+
+@pytest.fixture
+def spanish(tmp_path, monkeypatch):
+    """A Spanish file that says two things, beside the shipped languages."""
+    for path in text.FOLDER.iterdir():
+        if path.suffix in (".json", ".md"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    said = {"language": "Español", "page": {"compare": "Comparar", "status_done": "{total} máscaras en {seconds} s"}}
+    (tmp_path / "es.json").write_text(json.dumps(said), encoding="utf-8")
+    monkeypatch.setattr(text, "FOLDER", tmp_path)
+    kept = (text.languages, text.texts, text._catalogue)
+    for function in kept:
+        function.cache_clear()
+    yield
+    for function in kept:
+        function.cache_clear()
+
+
+def test_the_shipped_languages():
+    assert languages() == ("en", "pt-BR")
+    assert [text.language_name(language) for language in languages()] == ["English", "Português"]
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_language_says_everything(language):
+    assert missing(language) == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize("section", text.SECTIONS)
+def test_texts_have_the_places_of_the_english_ones_and_no_other_keys(language, section):
+    def places(pattern):
+        return sorted(name for _, name, _, _ in string.Formatter().parse(pattern) if name)
+
+    english, other = texts(section=section), texts(language, section)
+    assert other.keys() == english.keys()
+    for key in english:
+        assert places(other[key]) == places(english[key]), key
+        assert other[key].strip() and not re.search(r"</?[a-z]", other[key]), key
+
+
+def test_every_class_of_the_label_sets_has_a_name_in_every_language():
+    known = {name for labels in LABEL_SETS.values() for name in labels.classes}
+    assert texts(section="classes").keys() == known
+    assert {name: class_title(name) for name in known} == {name: name for name in known}
+    assert class_title("sky", "pt-BR") == "céu" and class_title("potted plant", "pt-BR") == "planta em vaso"
+    assert class_title("my own class", "pt-BR") == "my own class"
+
+
+def test_classes_of_one_label_set_keep_different_names():
+    for language in languages():
+        for labels in LABEL_SETS.values():
+            titles = [class_title(name, language) for name in labels.classes]
+            assert len(set(titles)) == len(titles), (language, labels.name)
+
+
+def test_half_a_language_is_filled_up_with_english(spanish):
+    assert languages() == ("en", "es", "pt-BR")
+    assert texts("es")["compare"] == "Comparar" and texts("es")["stop"] == "Stop"
+    assert texts("es", "viewer") == texts("en", "viewer") and class_title("sky", "es") == "sky"
+    assert document("how_we_measure", "es") == document("how_we_measure")
+    assert "page.stop" in missing("es") and "page.compare" not in missing("es") and "viewer.mask" in missing("es")
+    assert Message("error_no_image").in_language("es") == str(Message("error_no_image"))
+    assert choose_language("es-MX,en;q=0.5") == "es"
+
+
+def test_the_page_is_built_with_half_a_language(spanish):
+    from zoo.page.controls import code_value, language_value, strip_value
+
+    assert [entry["title"] for entry in language_value()["languages"]] == ["English", "Español", "Português"]
+    assert strip_value(None, "es")["strings"]["examples"] == texts()["examples"]
+    assert code_value({}, [], False, "es")["strings"]["compare"] == "Comparar"
+
+
+def test_a_language_without_a_file_is_english():
+    assert texts("xx") == texts("en") and document("how_we_measure", "../xx") == document("how_we_measure")
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("pt-BR,pt;q=0.9,en;q=0.8", "pt-BR"),
+        ("pt-PT", "pt-BR"),
+        ("en-GB,pt", "en"),
+        ("de,pt;q=0.5", "pt-BR"),
+        ("*", "en"),
+        (None, "en"),
+    ],
+)
+def test_language_is_chosen_from_the_header(header, language):
+    assert choose_language(header) == language
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "english", "portuguese"),
+    [
+        (0.5, None, "0.5", "0,5"),
+        (8.0, None, "8", "8"),
+        (2048, None, "2048", "2048"),
+        (500_000, None, "500,000", "500.000"),
+        (12.34, 1, "12.3", "12,3"),
+        (7, 2, "7.00", "7,00"),
+        (1234567.891, 0, "1,234,568", "1.234.568"),
+    ],
+)
+def test_numbers_are_written_as_in_the_language(value, digits, english, portuguese):
+    assert number(value, "en", digits) == english and number(value, "pt-BR", digits) == portuguese
+    assert number(value, "xx", digits) == english
+
+
+def test_a_message_says_its_numbers_in_each_language_and_remains_a_str():
+    message = Message("hub_silent", subject=Message("hub_subject_models", author="ana"), seconds=0.5)
+    assert message == "Models of ana: the server has not answered for 0.5 s; try again later"
+    assert message.in_language("pt-BR") == "Modelos de ana: o servidor não responde há 0,5 s; tente de novo mais tarde"
+    assert in_language(message, "pt-BR") == message.in_language("pt-BR")
+    assert in_language("plain text", "pt-BR") == "plain text"
+    assert message.translate(str.maketrans("M", "m")).startswith("models of ana")  # str's own
+
+
+@pytest.mark.parametrize("language", languages())
+def test_how_we_measure_names_the_rules(language):
+    said = document("how_we_measure", language)
+    for fact in ("TP / (TP + FP + FN)", "void", "0016E5", "Seq05VD", "101", "204", "367", "171", "233", "bootstrap"):
+        assert fact in said

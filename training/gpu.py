@@ -1,0 +1,203 @@
+"""`python -m training.gpu --data ROOT --runs RUNS --out OUT --minutes 8`: what a rented card does in a few minutes.
+
+Measures the training rate (`training.rates`), then trains `QUEUE` in order of value with the split on the card. Each
+finished checkpoint is written to OUT at once, in files of at most 9.5 MB; when time is up the current run saves its
+state in RUNS, and the same command goes on from there. ROOT holds the folders camvid, street, cracks and weights, and
+checkpoints with those that a recipe starts from; `pack` writes all that to pieces below 64 MiB, and `unpack` lays
+pieces out again on a machine behind a thin line.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import shutil
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from evaluation.datasets import DatasetError, open_dataset
+from training import OutOfTime, TrainingError
+from training.loop import train
+from training.mixture import Mixture, open_extra
+from training.pieces import missing, pack, unpack
+from training.rates import measure
+from training.recipe import Recipe, read_recipe
+from training.state import environment
+from zoo.atomic import whole_folder, write_text
+from zoo.checkpoints.folder import load_folder
+from zoo.checkpoints.information import CONFIG_FILE
+from zoo.checkpoints.shards import SHARD_BYTES, shard_folder, weights_paths
+from zoo.hub.catalog import load
+from zoo.places import BUNDLED, RECIPES
+
+# Recipe and seeds, the most valuable first.
+QUEUE = (
+    ("fcn8s-vgg16-in-ce+dice-camvid+street", (0,)),
+    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (0, 1, 2)),
+    ("fcn8s-vgg16bn-w25-ce-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16bn-w25-ce+dice-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16bn-w25-focal-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16bn-w25-dice-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16bn-w25-wce-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16-in-ce+dice-camvid+street", (1, 2)),
+)
+FOLDERS = ("camvid", "street", "cracks", "weights")
+RATES = "rates.json"
+MARGIN_SECONDS = 20  # for the last state and what is still to be written
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run: its recipe as this command trains it, its name, and where its data lie."""
+
+    name: str
+    recipe: Recipe
+    data: Path
+    extra: Path | None
+
+
+def jobs(root: Path, device: str, names: list[str]) -> list[Job]:
+    """The queue, or the named recipes of it, over the data in `root`; ValueError for a name that is not queued."""
+    known = [stem for stem, _ in QUEUE]
+    for name in names:
+        if name not in known:
+            raise ValueError(f"--only: {name!r} is not queued; choose from {', '.join(dict.fromkeys(known))}")
+    listed = []
+    for stem, seeds in QUEUE:
+        recipe = read_recipe(RECIPES / f"{stem}.toml")
+        data = root / (stem.rpartition("-")[2] if recipe.dataset == "folder" else recipe.dataset)
+        extra = root / recipe.extra_dataset if recipe.extra_dataset else None
+        for seed in seeds if not names or stem in names else ():
+            name = f"{stem}-seed{seed}" if seed else stem
+            changes = {"seed": seed, "stop_epoch": 0, "augment_on": "device", "compile": device != "cpu"}
+            listed.append(Job(name, replace(recipe, **changes), data, extra))
+    return listed
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns 0 when all is trained, 3 when time was up before that, 2 with a message."""
+    options = parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        if options.command == "pack":
+            for path in pack(sources(options.data), options.out):
+                print(f"{path} {path.stat().st_size / 2**20:.1f} MiB")
+            return 0
+        if options.command == "unpack":
+            unpack(options.pieces, options.into)
+            lacking = missing(options.into)
+            print(f"{options.into}: {f'{len(lacking)} files are still to come' if lacking else 'all files are there'}")
+            return 0
+        return work(options)
+    except OutOfTime as error:
+        logging.info("%s", error)
+        return 3
+    except (TrainingError, DatasetError, ValueError, OSError) as error:
+        logging.error("training.gpu: %s", error)
+        return 2
+
+
+def sources(root: Path) -> dict[str, Path]:
+    """What `pack` packs: the folders of data, and the bundled checkpoints that queued recipes start from."""
+    starts = {read_recipe(RECIPES / f"{stem}.toml").start_from for stem, _ in QUEUE} - {""}
+    return {name: root / name for name in FOLDERS} | {f"checkpoints/{name}": BUNDLED / name for name in sorted(starts)}
+
+
+def work(options: argparse.Namespace) -> int:
+    """Measure where that was not done yet, then train until all is done or time is up."""
+    deadline = time.monotonic() + 60 * options.minutes - MARGIN_SECONDS
+    root, runs, out = (path.resolve() for path in (options.data, options.runs, options.out))
+    if lacking := missing(root):
+        raise TrainingError(f"{root}: {len(lacking)} files of the pieces are missing or not whole, first {lacking[0]}")
+    queue = jobs(root, options.device, options.only)
+    out.mkdir(parents=True, exist_ok=True)
+    with contextlib.chdir(root / "weights" if (root / "weights").is_dir() else root):  # recipes name weights by file
+        rates = runs / RATES
+        if options.rates and not rates.is_file():
+            runs.mkdir(parents=True, exist_ok=True)
+            write_text(rates, json.dumps(rates_of(queue[0], options), indent=2) + "\n")
+        if rates.is_file():
+            shutil.copy(rates, out / RATES)
+        for job in queue:
+            one(job, runs / job.name, out / job.name, root, options.device, deadline)
+    logging.info("all %d runs are trained", len(queue))
+    return 0
+
+
+def rates_of(job: Job, options: argparse.Namespace) -> dict:
+    """Measure the rates of a job's recipe and print them."""
+    dataset = open_dataset(job.recipe.dataset, job.data, job.recipe.split)
+    extra = open_extra(job.recipe, job.extra)
+    found = measure(
+        job.recipe,
+        dataset if extra is None else Mixture(dataset, extra),
+        options.device,
+        steps=options.steps,
+        turns=options.turns,
+    )
+    print(
+        f"{job.name} on {found['device']}, {found['precision']}: {found['recipe_images_per_second']:.1f} images/s, "
+        f"{100 * found['share']:.0f} % of {found['matrix_flops_per_second'] / 1e12:.1f} TFLOP/s of a matrix product; "
+        f"{found['ratio']:.2f} times torchvision's reference loop ({found['reference_images_per_second']:.1f})"
+    )
+    return found | {"recipe": job.recipe.to_dict(), "environment": environment()}
+
+
+def one(job: Job, run: Path, out: Path, root: Path, device: str, deadline: float) -> None:
+    """Train a job, or go on with it, and copy what is finished; raises OutOfTime where there is none left."""
+    if not (run / CONFIG_FILE).is_file():
+        if time.monotonic() >= deadline:
+            raise OutOfTime(f"{job.name} and what follows are still to be trained; the same command goes on there")
+        logging.info("training %s", job.name)
+        options = {"extra_data": job.extra, "resume": run.is_dir(), "device": device, "workers": 0}
+        train(job.recipe, job.data, run, start_from=start(job.recipe, root), deadline=deadline, **options)
+    if not (out / CONFIG_FILE).is_file():
+        with whole_folder(out) as staging:
+            shutil.copytree(run, staging, dirs_exist_ok=True)
+        if any(path.stat().st_size > SHARD_BYTES for path in weights_paths(out)):
+            shard_folder(out)
+        logging.info("wrote %s", out)
+
+
+def start(recipe: Recipe, root: Path):
+    """The checkpoint that a recipe starts from: of ROOT/checkpoints, or of the zoo; None where it names none."""
+    if not recipe.start_from:
+        return None
+    packed = root / "checkpoints" / recipe.start_from
+    return load_folder(packed) if (packed / CONFIG_FILE).is_file() else load(recipe.start_from)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Parsed command line; `command` is 'train', 'pack' or 'unpack'."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] not in ("pack", "unpack", "train", "-h", "--help"):
+        arguments = ["train", *arguments]
+    parser = argparse.ArgumentParser(
+        prog="python -m training.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("train", help="measure and train; what is meant where no command is named")
+    command.add_argument("--data", type=Path, required=True, metavar="ROOT", help=f"holds {', '.join(FOLDERS)}")
+    command.add_argument(
+        "--runs", type=Path, default=Path("runs/gpu"), help="runs and their states (default: runs/gpu)"
+    )
+    command.add_argument("--out", type=Path, required=True, help="finished checkpoints and rates.json")
+    command.add_argument("--minutes", type=float, default=8, help="when to stop (default: 8)")
+    command.add_argument("--device", default="cuda", help="cuda, or cpu for a dry run (default: cuda)")
+    command.add_argument("--only", nargs="+", default=[], metavar="RECIPE", help="recipes of the queue to train")
+    command.add_argument("--rates", action=argparse.BooleanOptionalAction, default=True, help="measure the rates first")
+    command.add_argument("--steps", type=int, default=20, help="steps of a measured turn")
+    command.add_argument("--turns", type=int, default=5, help="measured turns of each loop, of which the median counts")
+    command = commands.add_parser("pack", help="write ROOT's folders to pieces below 64 MiB")
+    command.add_argument("--data", type=Path, required=True, metavar="ROOT", help=f"holds {', '.join(FOLDERS)}")
+    command.add_argument("--out", type=Path, required=True, help="folder of the pieces")
+    command = commands.add_parser("unpack", help="lay pieces out, some or all")
+    command.add_argument("pieces", type=Path, nargs="+", help="piece-00.zip and so on")
+    command.add_argument("--into", type=Path, required=True, metavar="ROOT", help="folder that --data then names")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

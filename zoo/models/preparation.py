@@ -1,0 +1,94 @@
+"""Which engine a network gets, at which precision: made once for a network, and again when its weights have changed."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from zoo.models import compiled
+from zoo.models.engine import Engine
+from zoo.working_size import working_size_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from zoo.models.fcn import FCN
+
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def choose_precision(precision: str, device: str | torch.device = "cpu") -> str:
+    """'fp32' or 'bf16'; 'auto' is bf16 on a processor with AVX512-BF16 or AMX and float32 everywhere else.
+
+    Raises ValueError for what is not one of `PRECISIONS`.
+    """
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
+    if precision != "auto":
+        return precision
+    return "bf16" if str(device).partition(":")[0] == "cpu" and multiplies_bfloat16() else "fp32"
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 natively, and the library that does it is allowed to."""
+    if compiled.is_available():
+        return compiled.multiplies_bfloat16()
+    from zoo.models import torch_engine
+
+    return torch_engine.multiplies_bfloat16()
+
+
+ENGINES: WeakKeyDictionary[FCN, tuple[tuple, Engine]] = WeakKeyDictionary()
+MAKING = threading.Lock()
+
+
+def engine_of(model: Any, precision: str = "auto") -> Engine:
+    """The engine of a network, of an FCN made once and again after its weights have changed or moved.
+
+    An engine is its own. It uses as many threads as torch, as the network does.
+    A change that goes around autograd's version counter (`parameter.data`) in place is not noticed.
+    """
+    if isinstance(model, Engine):
+        return model
+    import torch
+
+    from zoo.models.fcn import FCN
+
+    chosen = choose_precision(precision, next(model.parameters()).device)
+    state = [*model.parameters(), *model.buffers()]
+    if not isinstance(model, FCN) or any(tensor.is_inference() for tensor in state):  # such tensors count no changes
+        return prepared(model, chosen)
+    stamp = (chosen, torch.get_num_threads(), *((tensor.data_ptr(), tensor._version) for tensor in state))
+    with MAKING:
+        known = ENGINES.get(model)
+        if known is None or known[0] != stamp:
+            known = ENGINES[model] = (stamp, prepared(model, chosen))
+    return known[1]
+
+
+def prepared(model: Any, precision: str = "auto", device: str | torch.device | None = None) -> Engine:
+    """A new engine of a network, for work on `device`, by default where it is.
+
+    Raises ValueError for weights of an FCN that are not finite.
+    """
+    import torch
+
+    from zoo.models.fcn import FCN
+    from zoo.models.torch_engine import FCNEngine, TorchEngine
+
+    device = torch.device(device or next(model.parameters()).device)
+    precision = choose_precision(precision, device)
+    if not isinstance(model, FCN):
+        return TorchEngine(model, precision)
+    if device.type != "cpu" or not compiled.can_run(precision):
+        return FCNEngine(model, precision)
+    weights = {name: value.detach().float().numpy() for name, value in model.state_dict().items()}
+    facts = {"working_size": working_size_of(model), "domain": getattr(model, "domain", None)}
+    return compiled.CompiledEngine(model.config, weights, precision, threads=threads(), **facts)
+
+
+def threads() -> int:
+    """As many as torch uses, where it has been imported; otherwise 0, which leaves their number to the library."""
+    return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else 0

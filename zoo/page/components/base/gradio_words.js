@@ -1,0 +1,55 @@
+// Words of Gradio's own components that it says in English whatever the language: names of its buttons, its toasts.
+
+import { all } from "./dom.js";
+
+const PLACES = "#photo, .block:has(input[type=file]), footer, [role=tablist], .toast-wrap";
+
+/**
+ * A function that says a text of Gradio's in another language, null for one that it does not know.
+ * @param {Record<string, string>} words translations by the English text; {places} in both stand for anything
+ */
+export function translator(words) {
+  const patterns = Object.entries(words).map(([english, other]) => {
+    const names = [...english.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const plain = english.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    return { shape: new RegExp(`^${plain.join("(.+?)")}$`, "s"), names, other };
+  });
+  return (english) => {
+    for (const { shape, names, other } of patterns) {
+      const found = shape.exec(english);
+      if (found) return names.reduce((said, name, index) => said.replace(`{${name}}`, found[index + 1]), other);
+    }
+    return null;
+  };
+}
+
+/** Translates what Gradio has drawn and what it will draw. */
+export function translateGradio(words) {
+  const say = translator(words);
+  let wanted = false;
+  const pass = () => {
+    wanted = false;
+    for (const place of all(PLACES)) translatePlace(place, say);
+  };
+  const ask = () => {
+    if (!wanted) requestAnimationFrame(pass);
+    wanted = true;
+  };
+  new MutationObserver(ask).observe(document.body, { childList: true, subtree: true });
+  ask();
+}
+
+function translatePlace(place, say) {
+  for (const node of all("[aria-label], [title], [alt]", place)) {
+    for (const name of ["aria-label", "title", "alt"]) {
+      const said = node.hasAttribute(name) && say(node.getAttribute(name).trim());
+      if (said && said !== node.getAttribute(name)) node.setAttribute(name, said);
+    }
+  }
+  const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    const said = say(node.textContent.trim());
+    if (said && said !== node.textContent.trim()) node.textContent = said;
+  }
+}

@@ -1,0 +1,63 @@
+// One photo, several networks: what zoo/page/comparison.py does on a server, one network after the other.
+
+import { ask, endWork } from "./engine.js";
+
+const made = []; // addresses of this comparison's pictures, which the browser holds in memory until they are given back
+
+/** The address of a picture of this comparison. */
+export function addressOf(blob) {
+  const address = URL.createObjectURL(blob);
+  made.push(address);
+  return address;
+}
+
+/** Gives back what an earlier comparison has shown. */
+function forgetPictures() {
+  for (const address of made.splice(0)) URL.revokeObjectURL(address);
+}
+
+/** The ground truth at the photo's size: ids, address of its PNG, and the label set's key. */
+async function truthOf({ file, labels }, data) {
+  const { ids, picture } = await ask("truth", { file, labels: data.labels[labels] });
+  return { ids, labels, url: addressOf(picture) };
+}
+
+/**
+ * Compares; `show(work)` is called after every step. Gives `work` when all networks have answered.
+ * @param {{file: Blob, name: string, example: string | null, truth: {file: Blob, labels: string} | null,
+ *   names: string[]}} asked
+ */
+export async function compare(asked, data, show) {
+  endWork(); // one at a time
+  const photo = await ask("photo", { file: asked.file });
+  forgetPictures();
+  const shown = { ...photo, src: addressOf(photo.picture) };
+  const work = { ...asked, photo: shown, truth: null, results: {}, errors: {}, amounts: {}, seconds: 0 };
+  try {
+    if (asked.truth) work.truth = await truthOf(asked.truth, data);
+  } catch (error) {
+    if (error.key === "status_stopped") throw error;
+    const reason = { key: error.key ?? "site_truth_form", parts: error.parts ?? {} };
+    work.photo.notes.unshift({ key: "note_truth_refused", parts: { reason } });
+  }
+  const begin = performance.now();
+  show(work);
+  for (const name of asked.names) {
+    try {
+      const network = data.networks[name];
+      const tell = (amount) => {
+        work.amounts = { [name]: amount };
+        show(work);
+      };
+      const { mask, confidence, ...found } = await ask("segment", { network }, tell);
+      work.results[name] = { ...found, mask: addressOf(mask), confidence: addressOf(confidence) };
+    } catch (error) {
+      if (error.key === "status_stopped") throw error;
+      work.errors[name] = { key: error.key ?? "site_failed", parts: error.parts ?? { reason: error.message } };
+    }
+    work.amounts = {};
+    work.seconds = (performance.now() - begin) / 1000;
+    show(work);
+  }
+  return work;
+}

@@ -1,0 +1,32 @@
+// The little Markdown of the page's texts: headings, paragraphs, **bold**, *slanted*, `code`, [links](<address>).
+
+import { h } from "../base/dom.js";
+
+const INLINE = /\*\*(.+?)\*\*|\*(.+?)\*|`(.+?)`|\[(.+?)\]\(<?(\S+?)>?\)/g;
+
+function inline(line) {
+  const parts = [];
+  let last = 0;
+  for (const found of line.matchAll(INLINE)) {
+    const [whole, bold, slanted, code, label, address] = found;
+    parts.push(line.slice(last, found.index));
+    last = found.index + whole.length;
+    if (bold) parts.push(h("strong", {}, bold));
+    else if (slanted) parts.push(h("em", {}, slanted));
+    else if (code) parts.push(h("code", {}, code));
+    else parts.push(h("a", { href: address, target: "_blank", rel: "noopener" }, label));
+  }
+  return [...parts, line.slice(last)];
+}
+
+/** Shows a text in an element, in place of what it holds. */
+export function write(holder, markdown) {
+  const blocks = markdown.split(/\n+/).filter((line) => line.trim());
+  const shown = blocks.map((line) => {
+    const heading = /^(#{1,3}) (.*)$/.exec(line);
+    if (!heading) return h("p", {}, inline(line));
+    const tag = /** @type {"h1" | "h2" | "h3"} */ (`h${heading[1].length}`);
+    return h(tag, {}, inline(heading[2]));
+  });
+  holder.replaceChildren(...shown);
+}
