@@ -11,8 +11,10 @@
 #   "threadpoolctl>=3.5,<4",
 #   "scipy>=1.14,<2",
 #   "pillow>=11,<13",
+#   "pillow-heif>=1.1,<2",
 #   "tqdm>=4.66,<5",
 #   "babel>=2.16,<3",
+#   "pydantic>=2.11,<3",
 # ]
 # ///
 """`hf jobs uv run training/job.py FLAGS`: `python -m training FLAGS` from the repository mounted at /zoo.
