@@ -135,6 +135,19 @@ def test_half_precision_does_not_overflow(name, dtype):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_autocast_changes_neither_value_nor_gradient(batch, name):
+    """Loops that compute the loss under autocast, backward included, as torchvision's reference scripts do."""
+    found = []
+    for enabled in (False, True):
+        logits = batch[0].detach().clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = build_loss(name, void=VOID)(logits, batch[1])
+            loss.backward()
+        found.append((loss.item(), logits.grad))
+    assert found[0][0] == found[1][0] and torch.equal(found[0][1], found[1][1])
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_targets_are_never_written_to(batch, name):
     logits, targets = batch
     before = targets.clone()

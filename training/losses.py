@@ -28,6 +28,18 @@ class _Facts(torch.autograd.Function):
 
     @staticmethod
     def forward(context, logits, ids, labelled, sums: bool):
+        with torch.autocast(logits.device.type, enabled=False):  # which would compute the products in bfloat16
+            return _Facts.compute(context, logits, ids, labelled, sums)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context, *gradients):
+        with torch.autocast(gradients[0].device.type, enabled=False):
+            return _Facts.differentiate(context, *gradients)
+
+    @staticmethod
+    def compute(context, logits, ids, labelled, sums: bool):
+        """Log-probabilities and sums, see `softmax_facts`."""
         log_probabilities = logits.log_softmax(1)
         log_p = log_probabilities.gather(1, ids.unsqueeze(1)).squeeze(1)
         context.save_for_backward(log_probabilities, log_p, ids, labelled)
@@ -40,8 +52,8 @@ class _Facts(torch.autograd.Function):
         return log_p, predicted, hits
 
     @staticmethod
-    @once_differentiable
-    def backward(context, *gradients):
+    def differentiate(context, *gradients):
+        """The gradient of the logits, from those of what `compute` gave."""
         of_log_p, of_predicted, of_hits = gradients
         log_probabilities, log_p, ids, labelled = context.saved_tensors
         found = log_probabilities.exp()
