@@ -1,21 +1,26 @@
 """`python -m training.gpu --data ROOT --runs RUNS --out OUT --minutes 8`: what a rented card does in a few minutes.
 
-Measures the training rate (`training.rates`), then trains `QUEUE` in order of value with the split on the card. Each
-finished checkpoint is written to OUT at once, in files of at most 9.5 MB; when time is up the current run saves its
-state in RUNS, and the same command goes on from there. ROOT holds the folders camvid, street, cracks and weights, and
-checkpoints with those that a recipe starts from; `pack` writes all that to pieces below 64 MiB, and `unpack` lays
-pieces out again on a machine behind a thin line.
+Measures the training rate (`training.rates`), then trains `QUEUE` in order of value with the split on the card, several
+runs side by side, since a small network leaves most of a card idle. Each finished checkpoint is written to OUT at once,
+in files of at most 9.5 MB; when time is up the current runs save their states in RUNS, and the same command goes on.
+ROOT holds the folders camvid, street, cracks, vessels and weights, and checkpoints with those that a recipe starts
+from; `pack` writes all that to pieces below 64 MiB, and `unpack` lays pieces out again behind a thin line.
 """
 
 import argparse
 import contextlib
 import json
 import logging
+import os
 import shutil
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
+
+import torch
 
 from evaluation.datasets import DatasetError, open_dataset
 from training import OutOfTime, TrainingError
@@ -29,23 +34,31 @@ from zoo.atomic import whole_folder, write_text
 from zoo.checkpoints.folder import load_folder
 from zoo.checkpoints.information import CONFIG_FILE
 from zoo.checkpoints.shards import SHARD_BYTES, shard_folder, weights_paths
+from zoo.config import VARIANTS
 from zoo.hub.catalog import load
 from zoo.places import BUNDLED, RECIPES
 
+SEEDS = (0, 1, 2)
+LOSSES = ("ce", "focal", "dice")
+DOMAIN_LOSSES = ("ce", "wce", "focal", "dice", "ce+dice")
 # Recipe and seeds, the most valuable first.
 QUEUE = (
     ("fcn8s-vgg16-in-ce+dice-camvid+street", (0,)),
-    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (0, 1, 2)),
-    ("fcn8s-vgg16bn-w25-ce-cracks", (0, 1, 2)),
-    ("fcn8s-vgg16bn-w25-ce+dice-cracks", (0, 1, 2)),
-    ("fcn8s-vgg16bn-w25-focal-cracks", (0, 1, 2)),
-    ("fcn8s-vgg16bn-w25-dice-cracks", (0, 1, 2)),
-    ("fcn8s-vgg16bn-w25-wce-cracks", (0, 1, 2)),
+    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (0,)),
+    *((f"{variant}-vgg16bn-w25-in-{loss}-camvid+street", (0,)) for variant in VARIANTS for loss in LOSSES),
+    *((f"fcn8s-vgg16bn-w25-{loss}-cracks", SEEDS) for loss in DOMAIN_LOSSES),
+    *((f"fcn8s-vgg16bn-w25-{loss}-vessels", SEEDS) for loss in DOMAIN_LOSSES),
+    *((f"fcn32s-vgg16bn-w25-ce+dice-{domain}", (0,)) for domain in ("cracks", "vessels")),
+    ("fcn32s-vgg16-in-ce+dice-camvid+street", (0,)),
+    ("fcn16s-vgg16-in-ce+dice-camvid+street", (0,)),
     ("fcn8s-vgg16-in-ce+dice-camvid+street", (1, 2)),
-)
-FOLDERS = ("camvid", "street", "cracks", "weights")
+    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (1, 2)),
+    ("fcn8s-resnet18-ce-camvid", (0,)),
+)  # fmt: skip
+FOLDERS = ("camvid", "street", "cracks", "vessels", "weights")
 RATES = "rates.json"
 MARGIN_SECONDS = 20  # for the last state and what is still to be written
+STEPS_BETWEEN_STATES = 1000  # a state of a full VGG-16 has 300 MB, and one is written in any case when time is up
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ class Job:
     extra: Path | None
 
 
-def jobs(root: Path, device: str, names: list[str]) -> list[Job]:
+def jobs(root: Path, names: list[str]) -> list[Job]:
     """The queue, or the named recipes of it, over the data in `root`; ValueError for a name that is not queued."""
     known = [stem for stem, _ in QUEUE]
     for name in names:
@@ -71,7 +84,7 @@ def jobs(root: Path, device: str, names: list[str]) -> list[Job]:
         extra = root / recipe.extra_dataset if recipe.extra_dataset else None
         for seed in seeds if not names or stem in names else ():
             name = f"{stem}-seed{seed}" if seed else stem
-            changes = {"seed": seed, "stop_epoch": 0, "augment_on": "device", "compile": device != "cpu"}
+            changes = {"seed": seed, "stop_epoch": 0, "augment_on": "device"}
             listed.append(Job(name, replace(recipe, **changes), data, extra))
     return listed
 
@@ -111,27 +124,61 @@ def work(options: argparse.Namespace) -> int:
     root, runs, out = (path.resolve() for path in (options.data, options.runs, options.out))
     if lacking := missing(root):
         raise TrainingError(f"{root}: {len(lacking)} files of the pieces are missing or not whole, first {lacking[0]}")
-    queue = jobs(root, options.device, options.only)
+    queue = jobs(root, options.only)
     out.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(root / "weights" if (root / "weights").is_dir() else root):  # recipes name weights by file
+    with contextlib.chdir(weights_folder(root)):
         rates = runs / RATES
         if options.rates and not rates.is_file():
             runs.mkdir(parents=True, exist_ok=True)
             write_text(rates, json.dumps(rates_of(queue[0], options), indent=2) + "\n")
         if rates.is_file():
             shutil.copy(rates, out / RATES)
-        for job in queue:
-            one(job, runs / job.name, out / job.name, root, options.device, deadline)
+    side_by_side(queue, runs, out, root, deadline, options)
     logging.info("all %d runs are trained", len(queue))
     return 0
+
+
+def side_by_side(queue: list[Job], runs: Path, out: Path, root: Path, deadline: float, options) -> None:
+    """Train the queue in as many processes as asked for, each taking the next run as soon as it is free.
+
+    A run that fails or is out of time stops no other; the first of such errors is raised when all have ended, one of a
+    failure before one of time.
+    """
+    spawn, errors = get_context("spawn"), []  # a forked process cannot use a card that its parent has used
+    threads = max(1, len(os.sched_getaffinity(0)) // options.side_by_side)
+    with ProcessPoolExecutor(options.side_by_side, spawn, begin_process, (weights_folder(root), threads)) as pool:
+        waiting = {
+            pool.submit(one, job, runs / job.name, out / job.name, root, options.device, deadline): job for job in queue
+        }
+        for done in as_completed(waiting):
+            if error := done.exception():
+                errors.append(error)
+                if not isinstance(error, OutOfTime):
+                    logging.error("%s: %s", waiting[done].name, error)
+    for error in sorted(errors, key=lambda error: isinstance(error, OutOfTime)):
+        raise error
+
+
+def begin_process(folder: Path, threads: int) -> None:
+    """Make a process of the pool ready: where recipes find weights, its share of the processor, its messages."""
+    os.chdir(folder)
+    torch.set_num_threads(threads)
+    torch.backends.cudnn.benchmark = True  # all crops of a run have one size
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+
+def weights_folder(root: Path) -> Path:
+    """The folder in which recipes find weights, which they name by file alone."""
+    return root / "weights" if (root / "weights").is_dir() else root
 
 
 def rates_of(job: Job, options: argparse.Namespace) -> dict:
     """Measure the rates of a job's recipe and print them."""
     dataset = open_dataset(job.recipe.dataset, job.data, job.recipe.split)
     extra = open_extra(job.recipe, job.extra)
+    recipe = replace(job.recipe, compile=options.device != "cpu")  # which takes a minute, too long for one short run
     found = measure(
-        job.recipe,
+        recipe,
         dataset if extra is None else Mixture(dataset, extra),
         options.device,
         steps=options.steps,
@@ -142,23 +189,25 @@ def rates_of(job: Job, options: argparse.Namespace) -> dict:
         f"{100 * found['share']:.0f} % of {found['matrix_flops_per_second'] / 1e12:.1f} TFLOP/s of a matrix product; "
         f"{found['ratio']:.2f} times torchvision's reference loop ({found['reference_images_per_second']:.1f})"
     )
-    return found | {"recipe": job.recipe.to_dict(), "environment": environment()}
+    return found | {"recipe": recipe.to_dict(), "environment": environment()}
 
 
 def one(job: Job, run: Path, out: Path, root: Path, device: str, deadline: float) -> None:
     """Train a job, or go on with it, and copy what is finished; raises OutOfTime where there is none left."""
+    started = time.monotonic()
     if not (run / CONFIG_FILE).is_file():
         if time.monotonic() >= deadline:
             raise OutOfTime(f"{job.name} and what follows are still to be trained; the same command goes on there")
         logging.info("training %s", job.name)
-        options = {"extra_data": job.extra, "resume": run.is_dir(), "device": device, "workers": 0}
+        options = {"extra_data": job.extra, "resume": run.is_dir(), "device": device, "workers": 0, "progress": False}
+        options |= {"save_every": STEPS_BETWEEN_STATES}
         train(job.recipe, job.data, run, start_from=start(job.recipe, root), deadline=deadline, **options)
     if not (out / CONFIG_FILE).is_file():
         with whole_folder(out) as staging:
             shutil.copytree(run, staging, dirs_exist_ok=True)
         if any(path.stat().st_size > SHARD_BYTES for path in weights_paths(out)):
             shard_folder(out)
-        logging.info("wrote %s", out)
+        logging.info("wrote %s after %.0f s", out, time.monotonic() - started)
 
 
 def start(recipe: Recipe, root: Path):
@@ -186,6 +235,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     command.add_argument("--out", type=Path, required=True, help="finished checkpoints and rates.json")
     command.add_argument("--minutes", type=float, default=8, help="when to stop (default: 8)")
     command.add_argument("--device", default="cuda", help="cuda, or cpu for a dry run (default: cuda)")
+    command.add_argument("--side-by-side", type=int, default=8, metavar="N", help="runs at once (default: 8)")
     command.add_argument("--only", nargs="+", default=[], metavar="RECIPE", help="recipes of the queue to train")
     command.add_argument("--rates", action=argparse.BooleanOptionalAction, default=True, help="measure the rates first")
     command.add_argument("--steps", type=int, default=20, help="steps of a measured turn")

@@ -220,7 +220,8 @@ def build_run(
     """
     teacher = ready_teacher(recipe, teacher, dataset.labels, accelerator.device)
     torch.manual_seed(recipe.seed)
-    model = initial_model(recipe, dataset.labels, start_from, dataset if photos is None else photos)
+    seen = dataset if photos is None else photos
+    model = initial_model(recipe, dataset.labels, start_from, seen, device=accelerator.device)
     freeze(model, recipe)
     if recipe.sync_batch_norm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)

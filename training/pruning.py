@@ -56,7 +56,8 @@ def prune(state: dict[str, torch.Tensor], backbone: str, width: float, criterion
 
     Names are torchvision's. `photos` (N, 3, H, W) float32 are normalised as the network's input and at least 32 pixels
     high and wide; 'l1' looks at them only for the statistics of batch norm, which the narrow network is given so that
-    it computes what it would without. Raises ValueError naming a tensor that is missing or does not fit.
+    it computes what it would without. Features are computed where the photos lie, and what is returned lies there too.
+    Raises ValueError naming a tensor that is missing or does not fit.
     """
     layers = prune_layers(full_convolutions(state), width, criterion, photos)
     pruned, place = {}, 0
@@ -90,10 +91,11 @@ def prune_layers(
     """The narrow layers, first to last; one of C channels keeps round(C * width), as `build_encoder` counts them."""
     generator = torch.Generator().manual_seed(0)
     ends = set(np.cumsum([len(plan) for plan in VGG16_CHANNELS]).tolist())
-    full = narrow = photos
-    mixing, layers = torch.eye(photos.shape[1]), []  # (kept, all): all channels from those that are kept
-    with torch.inference_mode():
+    full, narrow, device = photos, photos, photos.device
+    mixing, layers = torch.eye(photos.shape[1], device=device), []  # (kept, all): all channels from those kept
+    with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):  # as exact on a card as elsewhere
         for number, convolution in enumerate(convolutions, start=1):
+            convolution = Convolution(convolution.weight.to(device), convolution.bias.to(device))
             full = pooled(convolution(full).relu_(), number in ends)
             count = max(1, round(len(convolution.weight) * width))
             sample = positions(full, generator)
@@ -104,7 +106,7 @@ def prune_layers(
             variance, mean = torch.var_mean(before, (0, 2, 3), correction=0)
             layers.append(Pruned(layer, kept, mean, variance))
             narrow = pooled(before.relu_(), number in ends)
-            mixing = torch.eye(len(convolution.weight))[kept]
+            mixing = torch.eye(len(convolution.weight), device=device)[kept]
             if criterion == "interpolation":
                 mixing = interpolation(sample(narrow), sample(full))
     return layers
@@ -115,8 +117,8 @@ def kept_channels(weight: torch.Tensor, activations: torch.Tensor, count: int, c
     if criterion == "l1":
         order = weight.abs().sum((1, 2, 3)).argsort(descending=True, stable=True)
     else:
-        order = torch.from_numpy(qr(activations.double().numpy(), mode="r", pivoting=True)[1]).long()
-    return order[:count].sort().values
+        order = torch.from_numpy(qr(activations.double().cpu().numpy(), mode="r", pivoting=True)[1]).long()
+    return order[:count].sort().values.to(weight.device)
 
 
 def interpolation(kept: torch.Tensor, every: torch.Tensor) -> torch.Tensor:
@@ -124,7 +126,7 @@ def interpolation(kept: torch.Tensor, every: torch.Tensor) -> torch.Tensor:
     kept, every = kept.double(), every.double()
     gram = kept.T @ kept
     ridge = RIDGE * gram.diagonal().mean().clamp(min=torch.finfo(torch.float32).tiny)
-    return torch.linalg.solve(gram + ridge * torch.eye(len(gram)), kept.T @ every).float()
+    return torch.linalg.solve(gram + ridge * torch.eye(len(gram), device=gram.device), kept.T @ every).float()
 
 
 def pooled(features: torch.Tensor, stage_ends: bool) -> torch.Tensor:

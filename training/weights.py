@@ -18,11 +18,16 @@ from zoo.models.fcn import FCN
 
 
 def initial_model(
-    recipe: Recipe, labels: LabelSet, start_from: FCN | None, photos: SegmentationDataset | Mixture | None = None
+    recipe: Recipe,
+    labels: LabelSet,
+    start_from: FCN | None,
+    photos: SegmentationDataset | Mixture | None = None,
+    *,
+    device: str | torch.device = "cpu",
 ) -> FCN:
     """A new FCN on the CPU, initialised as the recipe says; `start_from` is the checkpoint that it names.
 
-    `photos` are those that a recipe with `prune` looks at.
+    `photos` are those that a recipe with `prune` looks at; `device` is where their features are computed.
     """
     model = build(recipe.model_config(labels))
     if start_from is not None:
@@ -34,7 +39,7 @@ def initial_model(
         state = read_backbone_weights(recipe.backbone_weights, recipe.backbone)
         try:
             if recipe.prune:
-                seen = calibration_photos(photos, model.config)
+                seen = calibration_photos(photos, model.config).to(device)
                 state = prune(state, recipe.backbone, recipe.width, recipe.prune, seen)
             model.transplant_backbone(state)
         except ValueError as error:
