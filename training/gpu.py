@@ -45,7 +45,7 @@ DOMAIN_LOSSES = ("ce", "wce", "focal", "dice", "ce+dice")
 QUEUE = (
     ("fcn8s-vgg16-in-ce+dice-camvid+street", (0,)),
     ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (0,)),
-    *((f"{variant}-vgg16bn-w25-in-{loss}-camvid+street", (0,)) for variant in VARIANTS for loss in LOSSES),
+    *((f"{variant}-vgg16-w25-in-{loss}-camvid+street", (0,)) for variant in VARIANTS for loss in LOSSES),
     *((f"fcn8s-vgg16bn-w25-{loss}-cracks", SEEDS) for loss in DOMAIN_LOSSES),
     *((f"fcn8s-vgg16bn-w25-{loss}-vessels", SEEDS) for loss in DOMAIN_LOSSES),
     *((f"fcn32s-vgg16bn-w25-ce+dice-{domain}", (0,)) for domain in ("cracks", "vessels")),
