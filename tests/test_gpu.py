@@ -45,7 +45,7 @@ def root(camvid, tmp_path, monkeypatch):
     recipes.mkdir()
     (recipes / "small.toml").write_text(RECIPE)
     shutil.copytree(camvid, root / "camvid")
-    for name in ("street", "cracks", "weights"):
+    for name in ("street", "cracks", "vessels", "weights"):
         (root / name).mkdir()
     monkeypatch.setattr(gpu, "RECIPES", recipes)
     monkeypatch.setattr(gpu, "QUEUE", (("small", (0, 1)),))
@@ -113,7 +113,7 @@ def test_a_run_stops_at_its_deadline_and_goes_on_bit_for_bit(camvid, tmp_path, m
 def test_a_dry_run_measures_trains_and_goes_on_where_time_was_up(root, tmp_path, capsys, caplog):
     caplog.set_level(logging.INFO)
     runs, out = tmp_path / "runs", tmp_path / "out"
-    command = ["--data", str(root), "--device", "cpu", "--runs", str(runs), "--out", str(out)]
+    command = ["--data", str(root), "--device", "cpu", "--runs", str(runs), "--out", str(out), "--side-by-side", "2"]
     assert main([*command, "--minutes", "0", "--steps", "1", "--turns", "1"]) == 3
     assert "small and what follows are still to be trained" in caplog.text
     found = json.loads((out / "rates.json").read_text())
@@ -129,6 +129,16 @@ def test_a_dry_run_measures_trains_and_goes_on_where_time_was_up(root, tmp_path,
     assert (
         main([*command, "--only", "large"]) == 2 and "--only: 'large' is not queued; choose from small" in caplog.text
     )
+
+
+def test_a_run_that_fails_stops_no_other_and_is_told(root, tmp_path, monkeypatch, caplog):
+    (tmp_path / "recipes" / "spoilt.toml").write_text(RECIPE + 'backbone_weights = "nowhere.safetensors"\n')
+    monkeypatch.setattr(gpu, "QUEUE", (("spoilt", (0,)), ("small", (0,))))
+    out = tmp_path / "out"
+    command = ["--data", str(root), "--device", "cpu", "--runs", str(tmp_path / "runs"), "--out", str(out)]
+    assert main([*command, "--no-rates", "--side-by-side", "1"]) == 2
+    assert "spoilt: backbone_weights: nowhere.safetensors: cannot be read" in caplog.text
+    assert [path.name for path in out.iterdir()] == ["small"]
 
 
 def test_operations_of_a_step_are_three_times_those_of_a_pass(camvid):
