@@ -5,11 +5,14 @@ import logging
 import math
 import shutil
 import zipfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from types import SimpleNamespace
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info
 from torch import nn
 
 from evaluation.datasets import open_dataset
@@ -139,6 +142,13 @@ def test_a_run_that_fails_stops_no_other_and_is_told(root, tmp_path, monkeypatch
     assert main([*command, "--no-rates", "--side-by-side", "1"]) == 2
     assert "spoilt: backbone_weights: nowhere.safetensors: cannot be read" in caplog.text
     assert [path.name for path in out.iterdir()] == ["small"]
+
+
+def test_processes_side_by_side_share_the_processor(tmp_path):
+    with ProcessPoolExecutor(1, get_context("spawn"), gpu.begin_process, (tmp_path, 1)) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 1
+        pools = pool.submit(threadpool_info).result()
+    assert "blas" in {one["user_api"] for one in pools} and {one["num_threads"] for one in pools} == {1}
 
 
 def test_operations_of_a_step_are_three_times_those_of_a_pass(camvid):

@@ -21,6 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from evaluation.datasets import DatasetError, open_dataset
 from training import OutOfTime, TrainingError
@@ -163,6 +164,7 @@ def begin_process(folder: Path, threads: int) -> None:
     """Make a process of the pool ready: where recipes find weights, its share of the processor, its messages."""
     os.chdir(folder)
     torch.set_num_threads(threads)
+    threadpool_limits(threads)  # SciPy's own, which prune
     torch.backends.cudnn.benchmark = True  # all crops of a run have one size
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 
