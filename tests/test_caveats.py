@@ -48,6 +48,8 @@ def test_epochs_of_all_stages_are_counted():
         "circle": {"epochs": 5, "start_from": "circle"},
     }
     found = effort({"epochs": 45, "dataset": "cracks", "start_from": "b", "extra_dataset": "street"}, known)
+    assert found["teacher"] is None
+    assert effort({"epochs": 1, "start_from": "taught"}, {"taught": {"distill_from": "runs/big/"}})["teacher"] == "big"
     assert (found["epochs"], found["complete"]) == (135, True)
     assert [(one["name"], one["epochs"]) for one in found["stages"]] == [("a", 60), ("b", 30), (None, 45)]
     assert (found["pretraining"], found["extra_dataset"]) == ("ImageNet; somebody's", "street")
@@ -58,6 +60,7 @@ def test_epochs_of_all_stages_are_counted():
         "stages": [{"name": "circle", "epochs": 5, "dataset": None}, {"name": None, "epochs": 1, "dataset": None}],
         "pretraining": None,
         "extra_dataset": None,
+        "teacher": None,
     }
     assert effort({}, known)["epochs"] is None
 

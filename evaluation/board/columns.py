@@ -28,7 +28,7 @@ FIELDS = {
     "boundary_f_low": ("boundary_f_interval", 0),
     "boundary_f_high": ("boundary_f_interval", 1),
     "expected_calibration_error": ("calibration", "expected_calibration_error"),
-    **{name: ("effort", name) for name in ("epochs", "pretraining", "extra_dataset")},
+    **{name: ("effort", name) for name in ("epochs", "pretraining", "extra_dataset", "teacher")},
     **{name: (name,) for name in ("parameters", "gmacs", "file_bytes", "milliseconds", "device", "threads")},
     **{name: (name,) for name in ("precision", "peak_memory_bytes", "sha256", "recipe", "git_commit", "date")},
     "command": ("command",),

@@ -11,17 +11,18 @@ def effort(training: Mapping, known: Mapping[str, Mapping]) -> dict:
 
     {"epochs": in total, None where this run's are unknown; "complete": whether each earlier stage is known; "stages":
     [{"name": of the checkpoint that a stage gave, None for the last, "epochs", "dataset"}, ...], the first one first;
-    "pretraining": text or None; "extra_dataset": name or None}
+    "pretraining": text or None; "extra_dataset": name or None; "teacher": name of a checkpoint or None}
     """
     stages: list[dict] = []
     name, facts, complete = None, training, True
     seen: set[str] = set()
-    pretraining = extra = None
+    pretraining = extra = teacher = None
     while True:
         stages.insert(0, {"name": name, "epochs": facts.get("epochs"), "dataset": facts.get("dataset")})
         pretraining = pretraining or facts.get("pretraining") or None
         extra = extra or facts.get("extra_dataset") or None
-        name = str(facts.get("start_from") or "").rstrip("/").rsplit("/", 1)[-1]
+        teacher = teacher or _named(facts, "distill_from") or None
+        name = _named(facts, "start_from")
         if not name:
             break
         if name not in known or name in seen:
@@ -32,4 +33,10 @@ def effort(training: Mapping, known: Mapping[str, Mapping]) -> dict:
     counted = [stage["epochs"] for stage in stages]
     total = sum(epochs or 0 for epochs in counted) if counted[-1] else None
     complete = complete and all(counted)
-    return {"epochs": total, "complete": complete, "stages": stages, "pretraining": pretraining, "extra_dataset": extra}
+    elsewhere = {"pretraining": pretraining, "extra_dataset": extra, "teacher": teacher}
+    return {"epochs": total, "complete": complete, "stages": stages} | elsewhere
+
+
+def _named(facts: Mapping, field: str) -> str:
+    """The checkpoint that a field names, by a name, a repository or a path; '' for none."""
+    return str(facts.get(field) or "").rstrip("/").rsplit("/", 1)[-1]

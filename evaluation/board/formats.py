@@ -21,6 +21,7 @@ def _cells(row: dict) -> tuple[str, ...]:
     interval = row["miou_interval"]
     effort = row.get("effort") or {}
     elsewhere = [effort.get(name) for name in ("pretraining", "extra_dataset")]
+    elsewhere += [f"taught by {effort['teacher']}"] if effort.get("teacher") else []
     shares = [percent(row.get(name)) for name in ("per_image_miou", "worst_miou")]
     shares += [
         percent(row[name]) for name in ("pixel_accuracy", "mean_accuracy", "frequency_weighted_iou", "boundary_f")

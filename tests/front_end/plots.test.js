@@ -66,11 +66,14 @@ test("effort that differs is named", () => {
     effort_differs: "{differences}",
     effort_epochs: "{low} to {high}",
     effort_elsewhere: "{what} in {count}",
+    effort_teacher: "taught by {name}",
   };
   speak(said, "en");
   const row = (epochs, pretraining = null) => ({ dataset: "camvid", effort: { epochs, pretraining, stages: [] } });
   assert.equal(effortGap([row(135), row(135)]), "");
   assert.equal(effortGap([row(135), row(355, "ImageNet; x")]), "135 to 355; ImageNet in 1");
+  const taught = { dataset: "camvid", effort: { epochs: 135, teacher: "big", stages: [] } };
+  assert.equal(effortGap([row(135), taught]), "taught by big in 1");
 });
 
 test("values without a number come last in either direction", () => {

@@ -21,12 +21,13 @@ export function stagesText(row) {
   return stages.length > 1 ? stages.map(({ epochs }) => (isNumber(epochs) ? decimal(epochs) : "?")).join(" + ") : "";
 }
 
-/** What a training took from elsewhere: pretraining, a second data set, another data set in an earlier stage. */
+/** What a training took from elsewhere: pretraining, other data sets, at once or in an earlier stage, and a teacher. */
 export function elsewhereOf(row) {
-  const { pretraining, extra_dataset: extra, stages = [] } = row.effort ?? {};
+  const { pretraining, extra_dataset: extra, teacher, stages = [] } = row.effort ?? {};
   const others = stages.map(({ dataset }) => dataset).filter((name) => name && name !== row.dataset);
   const data = [...new Set([...others, extra].filter(Boolean))].map((name) => titleOf("dataset", name));
-  return [String(pretraining ?? "").split(";")[0], ...data].filter(Boolean);
+  const taught = teacher ? text("effort_teacher", { name: teacher }) : "";
+  return [String(pretraining ?? "").split(";")[0], ...data, taught].filter(Boolean);
 }
 
 /** What differs in effort between rows, as a sentence; nothing where all had the same. */
