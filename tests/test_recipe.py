@@ -27,7 +27,8 @@ from zoo.places import BUNDLED, RESULTS
 
 RECIPES = sorted((Path(__file__).parent.parent / "training" / "recipes").glob("*.toml"))
 LABELS = {"camvid": CAMVID, "voc": PASCAL_VOC, "sbd": PASCAL_VOC, "cityscapes": CITYSCAPES}
-LABELS["folder"] = LabelSet("cracks", "cracks", ("pavement", "crack"), ((0, 0, 0), (255, 0, 0)), void=255)
+for domain, classes in (("cracks", ("pavement", "crack")), ("vessels", ("background", "vessel"))):
+    LABELS[domain] = LabelSet(domain, domain, classes, ((0, 0, 0), (255, 0, 0)), void=255)
 
 
 def test_stages_of_a_recipe_that_is_a_stage_start_anew():
@@ -106,7 +107,8 @@ def test_released_recipe_is_that_of_its_checkpoint(path):
     recipe = read_recipe(path)
     # A stage is given its pretraining by the checkpoint that it starts from.
     stage_of = "ImageNet" if "-in-" in recipe.start_from else None
-    name = recipe.checkpoint_name(LABELS[recipe.dataset], stage_of or pretraining(recipe, None))
+    labels = LABELS[path.stem.rpartition("-")[2] if recipe.dataset == "folder" else recipe.dataset]
+    name = recipe.checkpoint_name(labels, stage_of or pretraining(recipe, None))
     assert path.stem.removesuffix("-atonce") == name
     folder = bundled_folder() / path.stem
     if folder.is_dir():
