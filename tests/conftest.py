@@ -169,6 +169,47 @@ def viewer(open_page):
 
 
 @pytest.fixture(scope="session")
+def table_site(tmp_path_factory):
+    """Address of a page with the leaderboard table alone, which shows the payload that the address names."""
+    from table_page import serve
+
+    with serve(tmp_path_factory.mktemp("drilled")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def table_context(browser):
+    """One browser profile for all tests of the table: Gradio's scripts come from its cache after the first page."""
+    context = browser.new_context(accept_downloads=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def visit_table(table_context, table_site):
+    """A function that opens a payload's page; afterwards no page may have logged an error."""
+    from table_page import WAIT
+
+    pages, errors = [], []
+
+    def open_page(payload="few", query="", width=1280, height=900, dark=False):
+        page = table_context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.set_default_timeout(WAIT)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.goto(f"{table_site}?payload={payload}&__theme={'dark' if dark else 'light'}{query}")
+        page.locator(".board .ranking, .board .empty").first.wait_for()
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """The page over tiny checkpoints, warmed up, and its address."""
     from page_server import tiny_site
