@@ -1,5 +1,6 @@
 """Training on two datasets at once: partial labels, the mixture of a batch, frozen stages and the encoder's rate."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -137,6 +138,42 @@ def test_a_run_over_two_datasets_becomes_a_checkpoint_that_says_so(camvid, stree
     assert facts["steps"] == 6  # two passes over six images, two a step
     again = loop.train(recipe, camvid, tmp_path / "again", extra_data=street, progress=False, workers=0)
     assert again.sha256 == info.sha256
+
+
+def interrupted(recipe, camvid, street, out, monkeypatch):
+    """The folder of a run that ended before its checkpoint was written."""
+    with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+        patch.setattr(loop, "save", lambda *_, **__: 1 / 0)
+        loop.train(recipe, camvid, out, extra_data=street, progress=False, workers=0)
+    return out
+
+
+def test_a_run_does_not_go_on_with_another_extra_dataset(camvid, street, tmp_path, monkeypatch):
+    out = interrupted(TINY, camvid, street, tmp_path / "run", monkeypatch)
+    record = json.loads((out / "training_args.json").read_text())
+    assert {role: entry["images"] for role, entry in record["data"].items()} == {"trained on": 6, "also trained on": 3}
+    other = write_street(tmp_path / "other")
+    Image.new("RGB", (48, 48), (9, 99, 9)).save(other / "train" / "images" / "one__a.jpg")
+    resume = {"resume": True, "progress": False, "workers": 0}
+    with pytest.raises(TrainingError, match=r"it is also trained on changed \(3 then, 3 now\) since it began"):
+        loop.train(TINY, camvid, out, extra_data=other, **resume)
+    assert loop.train(TINY, camvid, out, extra_data=street, **resume).training["steps"] == 6
+
+
+def test_a_run_whose_record_says_nothing_of_the_extra_dataset_goes_on(camvid, street, tmp_path, monkeypatch):
+    out = interrupted(TINY, camvid, street, tmp_path / "run", monkeypatch)
+    record = json.loads((out / "training_args.json").read_text())
+    del record["data"]["also trained on"]
+    (out / "training_args.json").write_text(json.dumps(record))
+    options = {"extra_data": street, "resume": True, "progress": False, "workers": 0}
+    assert loop.train(TINY, camvid, out, **options).training["steps"] == 6
+
+
+def test_a_broken_extra_file_is_found_before_training(camvid, street, tmp_path):
+    (street / "train" / "masks" / "other_walk__a.png").write_bytes(b"broken")
+    with pytest.raises(DatasetError, match=r"other_walk__a\.png"):
+        loop.train(TINY, camvid, tmp_path / "run", extra_data=street, progress=False, workers=0)
+    assert not (tmp_path / "run").exists()
 
 
 def test_both_datasets_reach_the_batches(camvid, street):

@@ -5,9 +5,7 @@ on exactly as it would have. The run folder becomes the checkpoint folder: `trai
 from the start, `state.pt` while it runs, `config.json` and `model.safetensors` when it is done.
 """
 
-import logging
 import math
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,12 +21,12 @@ from tqdm import tqdm
 
 from evaluation.counting.confusion import foreground, scores
 from evaluation.datasets import SegmentationDataset
-from evaluation.datasets.survey import survey
 from evaluation.measuring.evaluate import EvaluationError, confusion_matrices
 from training import OutOfTime, TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches, steps_per_epoch
 from training.device_augmentation import DeviceCrops
 from training.distillation import check_images, divergence, identity, ready_teacher, taught_images
+from training.examination import look_at
 from training.losses import Loss, build_loss, listed_weights, median_frequency_weights
 from training.mixture import Mixture, labelled_classes, open_extra, restrict, sizes, unlabelled_probability
 from training.optimization import build_average, build_optimizer, build_schedule
@@ -134,7 +132,7 @@ def train(
     mixture = training_set if extra is None else Mixture(training_set, extra)
     check_images(recipe, mixture)
     check_folder(out, resume=resume)
-    data = look_at(training_set, validation_set, accelerator, progress=progress)
+    data = look_at(training_set, extra, validation_set, accelerator, progress=progress)
     if data and teacher is not None:
         data["taught by"] = identity(teacher)
     if resume and data:
@@ -168,40 +166,6 @@ def train(
             if late:
                 raise OutOfTime(f"{out}: time is up after {step} of {last} steps; resume it to go on from there")
     return finish(run, out, training_set, last, pretraining(recipe, start_from))
-
-
-def look_at(training_set, validation_set, accelerator: Accelerator, *, progress: bool) -> dict:
-    """Read every file before training and log what is odd; what identifies the images, for the run's record.
-
-    Only the first process does, the others get {}. Raises DatasetError for the first file that cannot be used, and
-    TrainingError where the two splits name other classes.
-    """
-    if validation_set is not None and validation_set.labels.classes != training_set.labels.classes:
-        raise TrainingError(
-            f"validation_split: {validation_set.name} {validation_set.split} has other classes than "
-            f"{training_set.name} {training_set.split}; give both one list of classes"
-        )
-    if not accelerator.is_main_process:
-        return {}
-    record, trained = {}, set()
-    for role, dataset in (("trained on", training_set), ("validated on", validation_set)):
-        if dataset is None:
-            continue
-        found = survey(dataset, progress=progress and sys.stderr.isatty())
-        notes = [*dataset.notes, *found.notes()]
-        if role == "trained on" and len(found.present()) == 1:
-            raise TrainingError(
-                f"{dataset.name} {dataset.split}: every labelled pixel of its masks is {found.present()[0]}, so there "
-                "is nothing to tell apart; are the masks those of these photos?"
-            )
-        if both := trained & set(found.digests):
-            notes.append(f"{len(both)} of its images are trained on too, so its scores say little")
-        for note in notes:
-            logging.warning("%s %s: %s", dataset.name, dataset.split, note)
-        trained |= set(found.digests)
-        digests = {"content_sha256": found.content, "order_sha256": found.in_order}
-        record[role] = {"images": len(dataset), "classes": list(dataset.labels.classes)} | digests
-    return record
 
 
 def build_run(

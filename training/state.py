@@ -26,6 +26,7 @@ STATE_FILE = "state.pt"
 PREVIOUS_FILE = "state.previous.pt"
 ARGUMENTS_FILE = "training_args.json"
 METRICS_FILE = "metrics.jsonl"
+TRAINED_ON = ("trained on", "also trained on")  # a run's own dataset and its extra one, as its record calls them
 OPTIMIZER_NAMES = {"adamw": "AdamW", "sgd": "SGD"}
 
 
@@ -64,17 +65,23 @@ def check_same_data(out: Path, data: dict) -> None:
             f"{out}: the weights of the teacher {data['taught by']['name']} changed since the run began; put them back "
             "as they were, or start anew in another --out"
         )
-    before, now = begun.get("trained on"), data["trained on"]
-    if before and before.get("classes", now["classes"]) != now["classes"]:
+    for role in TRAINED_ON:
+        if role in begun and role in data:  # runs of old kept no record of the extra dataset
+            check_same_images(out, role, begun[role], data[role])
+
+
+def check_same_images(out: Path, role: str, before: dict, now: dict) -> None:
+    """Raise TrainingError unless both records of what the run in `out` is trained on tell the same."""
+    if before.get("classes", now["classes"]) != now["classes"]:
         raise TrainingError(
             f"{out}: its classes were {', '.join(before['classes'])} when it began; put the list of classes back, or "
             "start anew in another --out"
         )
-    if before and before["order_sha256"] != now["order_sha256"]:
+    if before["order_sha256"] != now["order_sha256"]:
         same = before["content_sha256"] == now["content_sha256"]
         changed = "were renamed" if same else f"changed ({before['images']} then, {now['images']} now)"
         raise TrainingError(
-            f"{out}: the images or masks that it is trained on {changed} since it began; put them back as they were, "
+            f"{out}: the images or masks that it is {role} {changed} since it began; put them back as they were, "
             "or start anew in another --out"
         )
 
