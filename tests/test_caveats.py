@@ -65,6 +65,13 @@ def test_epochs_of_all_stages_are_counted():
     assert effort({}, known)["epochs"] is None
 
 
+def test_a_stage_that_ended_early_counts_the_epochs_that_it_took():
+    known = {"short": {"epochs": 80, "stop_epoch": 20}, "whole": {"epochs": 30, "stop_epoch": 0, "start_from": "short"}}
+    found = effort({"epochs": 60, "stop_epoch": 5, "start_from": "whole"}, known)
+    assert [one["epochs"] for one in found["stages"]] == [20, 30, 5]
+    assert (found["epochs"], found["complete"]) == (55, True)
+
+
 def test_a_split_says_what_it_shares_with_training():
     found = shared("camvid", {"0016E5": {"images": 101}})
     assert found == {"images": 101, "of": 101, "videos": ["0016E5"], "frames": 204, "training": 367}

@@ -1,6 +1,7 @@
 """What a checkpoint cost to train, and what it saw beyond its data set: all that a fair comparison has to hold equal.
 
 A run that started from another one counts that one's epochs too, down to the first; recorded training facts say so.
+Where a run ended before its schedule did, `stop_epoch` says how many epochs it took.
 """
 
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ def effort(training: Mapping, known: Mapping[str, Mapping]) -> dict:
     seen: set[str] = set()
     pretraining = extra = teacher = None
     while True:
-        stages.insert(0, {"name": name, "epochs": facts.get("epochs"), "dataset": facts.get("dataset")})
+        stages.insert(0, {"name": name, "epochs": epochs_taken(facts), "dataset": facts.get("dataset")})
         pretraining = pretraining or facts.get("pretraining") or None
         extra = extra or facts.get("extra_dataset") or None
         teacher = teacher or _named(facts, "distill_from") or None
@@ -35,6 +36,11 @@ def effort(training: Mapping, known: Mapping[str, Mapping]) -> dict:
     complete = complete and all(counted)
     elsewhere = {"pretraining": pretraining, "extra_dataset": extra, "teacher": teacher}
     return {"epochs": total, "complete": complete, "stages": stages} | elsewhere
+
+
+def epochs_taken(facts: Mapping) -> int | None:
+    """The epochs that a run was trained for, which may be fewer than its schedule has; None where unknown."""
+    return facts.get("stop_epoch") or facts.get("epochs")
 
 
 def _named(facts: Mapping, field: str) -> str:
