@@ -8,10 +8,12 @@ so it does with the static page of `zoo.site`, for `python -m zoo site`.
 import argparse
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when the libraries are imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -41,7 +43,7 @@ from zoo.page.layout import I18N, build_parts
 from zoo.page.lesson import Lesson
 from zoo.page.links import NOTEBOOK
 from zoo.page.sessions import bound_answers, bound_sessions
-from zoo.page.sweep import FOLDER_VARIABLE, Sweeper, private_folder
+from zoo.page.sweep import FOLDER_VARIABLE, Sweeper, take_private_folder
 from zoo.page.theme import theme
 from zoo.page.uploads import KEPT_SECONDS, KNOWN, MADE, UPLOAD_LIMIT
 from zoo.site.build import Site, build_site
@@ -139,16 +141,25 @@ def read_settings(arguments: list[str] | None = None) -> HubSettings:
     return settings
 
 
+def stop(reason: str) -> NoReturn:
+    """End with one sentence for whoever started the page, as argparse would."""
+    print(f"python app.py: error: {reason}", file=sys.stderr)
+    sys.exit(2)
+
+
 def main(arguments: list[str] | None = None):
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
     settings = read_settings(arguments)
+    try:
+        take_private_folder()
+    except OSError as error:
+        stop(f"{FOLDER_VARIABLE}: {error.filename} cannot be written ({error.strerror}); name another folder")
     try:
         workers.start()  # while this process is small
     except workers.DecoderError as error:
         logging.getLogger("zoo").error("%s", error)
     keep_freed_memory(SERVING)
     page = make_page(Catalog(settings))
-    os.environ.setdefault(FOLDER_VARIABLE, private_folder())
     Sweeper(settings).start()
     page.catalog.refresh()
     page.live.refresh()

@@ -4,14 +4,20 @@ import logging
 import os
 import shutil
 import time
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import httpx
 import pytest
 from page_server import GRADIO_WARNINGS, LADDER, tiny_site
 
+import app
 from zoo.hub.settings import HubSettings
 from zoo.images.examples import examples
 from zoo.page.sweep import Sweeper, private_folder, sweep
+from zoo.page.uploads import new_path
 
 pytestmark = GRADIO_WARNINGS
 
@@ -79,6 +85,61 @@ def test_the_folder_of_the_page_is_its_own(tmp_path, monkeypatch):
     shutil.rmtree(folder)
     os.symlink("/", folder)  # somebody else was there first
     assert private_folder() != folder
+
+
+def test_a_folder_that_others_could_read_is_closed_and_somebody_elses_is_not_taken(tmp_path, monkeypatch):
+    folder = Path(private_folder(str(tmp_path / "new" / "place")))
+    assert folder.parent == tmp_path / "new" / "place"
+    folder.chmod(0o777)
+    assert private_folder(str(folder.parent)) == str(folder) and folder.stat().st_mode & 0o77 == 0
+    others = folder.with_name(f"fcn-zoo-page-{os.getuid() + 1}")
+    others.mkdir()
+    monkeypatch.setattr("os.getuid", lambda: int(others.name.rpartition("-")[2]))
+    assert private_folder(str(folder.parent)) != str(others)
+
+
+def start_page(monkeypatch, served) -> None:
+    """`python app.py` up to the moment at which it serves; then calls `served` and ends."""
+    page = SimpleNamespace(catalog=Mock(), live=Mock(), warm_up=lambda: None)
+    for name, other in {"make_page": lambda _: page, "workers": Mock(DecoderError=OSError)}.items():
+        monkeypatch.setattr(app, name, other)
+    monkeypatch.setattr(app, "keep_freed_memory", lambda _: None)
+    monkeypatch.setattr(app, "launch", lambda *_, **__: SimpleNamespace(block_thread=served))
+    monkeypatch.setattr(app, "Sweeper", lambda _: sweepers.append(quick()) or sweepers[0])
+    quick = partial(Sweeper, HubSettings(cache=Path(os.environ["GRADIO_TEMP_DIR"]) / "cache"), 0.05, 0.2)
+    sweepers = []
+    try:
+        app.main([])
+    finally:
+        for sweeper in sweepers:
+            sweeper.ended.set()
+            sweeper.join(5)
+
+
+def test_what_lies_in_the_folder_that_the_host_names_stays(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    thesis = tmp_path / "thesis" / "chapter 1.tex"
+    thesis.parent.mkdir()
+    thesis.write_text("Ten years of work")
+    swept = []
+
+    def served():
+        mine = Path(new_path("photo.jpg"))
+        mine.touch()
+        assert mine.parents[1].parent == tmp_path and mine.parents[1].stat().st_mode & 0o77 == 0
+        swept.append(wait_until(lambda: not mine.parent.exists()))
+
+    start_page(monkeypatch, served)
+    assert swept == [True] and thesis.read_text() == "Ten years of work"
+
+
+def test_a_folder_of_uploads_that_cannot_be_made_is_said_in_a_sentence(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "file"))
+    with pytest.raises(SystemExit) as ended:
+        start_page(monkeypatch, None)
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and "GRADIO_TEMP_DIR" in said
 
 
 @pytest.fixture

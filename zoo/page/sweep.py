@@ -8,6 +8,7 @@ downloads of what dead processes left.
 import contextlib
 import logging
 import os
+import stat
 import tempfile
 import threading
 import time
@@ -26,15 +27,31 @@ SWEEP_SECONDS = 300.0
 FOLDER_VARIABLE = "GRADIO_TEMP_DIR"
 
 
-def private_folder() -> str:
-    """A folder for visitors' files that other programs, and other people on this machine, do not share."""
+def private_folder(given: str | None = None) -> str:
+    """A folder for visitors' files that other programs, and other people on this machine, do not share.
+
+    It lies in `given`, or where the system keeps temporary files. It is never `given` itself: hosts name folders such
+    as /tmp, and whatever lies in the page's folder is deleted after an hour. Raises OSError where none can be made.
+    """
     user = getattr(os, "getuid", lambda: "")()
-    folder = Path(tempfile.gettempdir()) / f"fcn-zoo-page-{user}"
+    place = Path(given or tempfile.gettempdir()).resolve()
+    place.mkdir(parents=True, exist_ok=True)
+    folder = place / f"fcn-zoo-page-{user}"
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, exist_ok=True)
-        if not folder.is_symlink() and (user == "" or folder.stat().st_uid == user):
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and (user == "" or found.st_uid == user):
+            folder.chmod(0o700)
             return str(folder)
-    return tempfile.mkdtemp(prefix="fcn-zoo-page-")  # somebody else has that name
+    return tempfile.mkdtemp(prefix="fcn-zoo-page-", dir=place)  # somebody else has that name
+
+
+def take_private_folder() -> None:
+    """Let Gradio, and everything here that asks it, keep visitors' files in `private_folder`; before any is served.
+
+    Raises OSError where none can be made.
+    """
+    os.environ[FOLDER_VARIABLE] = private_folder(os.environ.get(FOLDER_VARIABLE))
 
 
 def sweep(folder: Path, older_than: float = KEPT_SECONDS) -> int:
