@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -282,6 +283,19 @@ def test_what_a_large_photo_needed_is_not_kept(monkeypatch):
     assert (engine.fine.released, engine.coarse.released) == (1, 1)
     for (_, first), (_, again) in zip(before, engine.score_maps(large), strict=True):
         assert np.array_equal(first, again)
+
+
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_threads_that_share_an_engine_get_the_masks_of_one(in_tiles, monkeypatch):
+    if in_tiles:
+        monkeypatch.setattr(tiles, "TILE_PIXELS", 10_000)
+    engine = prepared(network(), "fp32")
+    assert isinstance(engine, CompiledEngine)
+    photos = [photo(128 + 8 * number, 160) for number in range(4)] * 8
+    expected = [segment(engine, pixels).mask for pixels in photos]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda pixels: segment(engine, pixels).mask, photos))
+    assert all(map(np.array_equal, found, expected))
 
 
 def test_numpys_threads_do_not_spin_beside_the_network(monkeypatch):

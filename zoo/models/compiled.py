@@ -7,6 +7,7 @@ multiplies it natively, in bfloat16. A large photo passes the stages at full det
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -65,8 +66,8 @@ def can_run(precision: str) -> bool:
 class CompiledEngine(Engine):
     """An FCN with the weights of a state dict as arrays, at one precision ('fp32' or 'bf16', see `can_run`).
 
-    threads: 0 leaves their number to the library. Raises ValueError for weights that do not fit the configuration or
-    are not finite.
+    Threads may share it: their passes through the network come one after the other. threads: 0 leaves their number to
+    the library. Raises ValueError for weights that do not fit the configuration or are not finite.
     """
 
     config: FCNConfig
@@ -90,6 +91,7 @@ class CompiledEngine(Engine):
         options |= {"INFERENCE_NUM_THREADS": threads} if threads else {}
         halves = build_halves(config, weights)
         self.fine, self.coarse = (compile_graph(half.SerializeToString(), options) for half in halves)
+        self.alone = threading.Lock()  # each half has one infer request, which refuses a second pass and reuses memory
 
     def to(self, device: str) -> CompiledEngine:
         """This engine: it runs on the processor whatever else there is."""
@@ -104,7 +106,9 @@ class CompiledEngine(Engine):
 
     def see(self, image: np.ndarray) -> np.ndarray:
         """Features of a prepared image, or a tile of one."""
-        return self.fine(np.ascontiguousarray(image))[0]
+        image = np.ascontiguousarray(image)
+        with self.alone:
+            return self.fine(image)[0]  # a copy: the next pass writes where this one's output is
 
     def prepare(self, pixels: np.ndarray) -> np.ndarray:
         """(H, W, 3) uint8 -> what the encoder takes: (1, 3, H', W') float32, normalised, the mean colour around it."""
@@ -124,11 +128,12 @@ class CompiledEngine(Engine):
 
     def maps(self, features: np.ndarray) -> list[tuple[str, np.ndarray]]:
         """`FCN.score_maps` of the features at stride 8."""
-        found = self.coarse(features)
-        maps = [(output.get_any_name().replace("_", " "), found[output].copy()) for output in self.coarse.outputs]
-        if features.shape[-2] * features.shape[-1] * FINE_STRIDE**2 > tiles.TILE_PIXELS:
-            for half in (self.fine, self.coarse):  # each would keep what its largest photo needed
-                half.release_memory()
+        with self.alone:
+            found = self.coarse(features)
+            maps = [(output.get_any_name().replace("_", " "), found[output].copy()) for output in self.coarse.outputs]
+            if features.shape[-2] * features.shape[-1] * FINE_STRIDE**2 > tiles.TILE_PIXELS:
+                for half in (self.fine, self.coarse):  # each would keep what its largest photo needed
+                    half.release_memory()
         return maps
 
     def descriptor(self, features: np.ndarray) -> np.ndarray:
