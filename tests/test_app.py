@@ -444,6 +444,18 @@ def test_warm_up_leaves_the_first_comparison_ready(page):
         assert page.segmenter.segment(page.infos[LADDER[0]], photo) is result
 
 
+def test_warm_up_passes_no_network_while_a_visitors_photo_does(page, monkeypatch):
+    held = []
+
+    def watched(engine, photo):
+        held.append(page.segmenter.turn.locked())
+        return segment(engine, photo)
+
+    monkeypatch.setattr("zoo.page.offer.segment", watched)
+    page.warm_up()
+    assert held == [True] * len(page.default_names())
+
+
 def test_confusion_of_label_sets_is_not_scored(page):
     *_, (_, _, work, _) = page.compare(
         uploaded(examples()[0].photo), {"selected": LADDER}, None, {}, "trained", Request()

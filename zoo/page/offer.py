@@ -79,7 +79,9 @@ class Offer:
         logger.debug("the leaderboard has %d results", len(self.scores))
         with Image.open(examples.examples()[0].photo) as photo:
             for info in choose(self.infos, self.default_names()):
-                segment(self.segmenter.model(info), photo)
+                engine = self.segmenter.model(info)
+                with self.segmenter.turn:
+                    segment(engine, photo)
                 self.segmenter.segment(info, photo)
             if isinstance(info.config, FCNConfig):
                 self.segmenter.rungs(info, photo)  # of the last one, whose inside is shown below the masks
