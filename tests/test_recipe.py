@@ -22,6 +22,7 @@ from training.recipe import Recipe, read_recipe, resolve, staged
 from training.weights import pretraining
 from zoo.checkpoints.folder import bundled_folder
 from zoo.checkpoints.record import NAME_PATTERN
+from zoo.config import VARIANTS
 from zoo.labels import CAMVID, CITYSCAPES, PASCAL_VOC, LabelSet
 from zoo.places import BUNDLED, RESULTS
 
@@ -35,6 +36,21 @@ def test_stages_of_a_recipe_that_is_a_stage_start_anew():
     stages = staged(Recipe(variant="fcn8s", start_from="fcn16s-vgg16bn-w25-ce-camvid"))
     assert [stage.start_from for stage in stages] == ["", "fcn32s", "fcn16s"]
     assert staged(Recipe(variant="fcn32s", start_from="mine"))[0].start_from == "mine"
+
+
+def test_the_first_stage_alone_has_the_backbone_s_weights_and_what_is_told_of_them():
+    given = {"backbone_weights": "vgg16.pth", "backbone_source": "ImageNet; somebody's, CC BY", "prune": "l1"}
+    first, *later = staged(Recipe(variant="fcn8s", backbone="vgg16", width=0.5, **given))
+    assert {name: getattr(first, name) for name in given} == given
+    assert [stage.start_from for stage in later] == ["fcn32s", "fcn16s"]
+    assert all(getattr(stage, name) == "" for stage in later for name in given)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_of_an_fcn_can_be_trained_in_stages(path):
+    recipe = read_recipe(path)
+    if recipe.variant in VARIANTS:
+        assert staged(recipe)[-1].variant == recipe.variant
 
 
 def test_names_hold_nothing_that_a_checkpoint_may_not_be_called():

@@ -243,6 +243,7 @@ def staged(recipe: Recipe) -> list[Recipe]:
     chain = VARIANTS[: VARIANTS.index(recipe.variant) + 1]
     start = recipe.start_from if recipe.variant == chain[0] else ""  # otherwise it names the stage before the last
     stages = [replace(recipe, variant=chain[0], start_from=start)]
+    begun = {"backbone_weights": "", "backbone_source": "", "prune": ""}  # a stage's backbone comes with start_from
     for variant in chain[1:]:
-        stages.append(replace(recipe, variant=variant, start_from=stages[-1].variant, backbone_weights=""))
+        stages.append(replace(recipe, variant=variant, start_from=stages[-1].variant, **begun))
     return stages
