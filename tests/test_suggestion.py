@@ -1,11 +1,14 @@
 """`python -m training init`: the recipe that it writes fits the folder, and says why."""
 
+import shlex
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from training import suggestion
 from training.__main__ import main
+from training.augmentation import steps_per_epoch
 from training.recipe import read_recipe
 from training.suggestion import Facts, as_toml, best_checkpoint, suggest, warnings
 from zoo.config import FCNConfig
@@ -67,6 +70,23 @@ def test_large_sets_get_fewer_epochs_and_common_classes_plain_cross_entropy():
     told = " ".join(warnings(facts))
     assert "no mask of train holds c" in told and "no split val" in told and "photos are 1920 pixels long" in told
     assert "no split val" not in " ".join(warnings(Facts(8, (80, 96), {"a": 1.0}, 0.0, 9)))
+
+
+@pytest.mark.parametrize(("images", "steps"), [(9, 1), (23, 2), (24, 3), (3, 1)])
+def test_steps_are_those_that_training_takes(images, steps):
+    facts = Facts(images, (80, 96), {"a": 0.5, "b": 0.5}, 0.0, 9)
+    recipe, reasons = suggest(facts, best_checkpoint(), "folder")
+    assert steps_per_epoch(images, recipe) == steps
+    assert recipe.epochs == min(suggestion.STEPS // steps, 300)
+    assert reasons["epochs"] == f"{steps} steps each, {recipe.epochs * steps} in all"
+
+
+def test_the_command_survives_a_shell(tmp_path, capsys):
+    data = write_folder(tmp_path / "my plants; echo (2)")
+    assert main(["init", str(data)]) == 0
+    command = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert command[:3] == ["python", "-m", "training"]
+    assert command[3:7] == ["--recipe", str(data / "recipe.toml"), "--data", str(data)] and len(command) == 9
 
 
 def test_every_field_of_a_recipe_survives_its_text(tmp_path):

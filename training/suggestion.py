@@ -6,6 +6,7 @@ It is a start, meant to be read and changed, not the best there is.
 
 import argparse
 import json
+import shlex
 import statistics
 import sys
 from collections import Counter
@@ -17,6 +18,7 @@ from tqdm import tqdm
 
 from evaluation.board.rows import read_results
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from training.augmentation import steps_per_epoch
 from training.recipe import Recipe, read_recipe
 from zoo.atomic import write_text
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo
@@ -79,7 +81,7 @@ def suggest(facts: Facts, start: CheckpointInfo, dataset: str) -> tuple[Recipe, 
         "start_from": "its encoder knows textures and shapes already; new score layers for the new classes",
     }
     batch = min(8, facts.images)
-    steps = -(-facts.images // batch)
+    steps = steps_per_epoch(facts.images, Recipe(batch_size=batch))
     epochs = min(max(STEPS // steps, EPOCHS.start), EPOCHS.stop - 1)
     reasons["batch_size"] = f"{facts.images} images to train on"
     reasons["epochs"] = f"{steps} steps each, {epochs * steps} in all"
@@ -160,5 +162,6 @@ def main(arguments: list[str]) -> int:
         return 2
     print(text + "".join(f"warning: {warning}\n" for warning in warnings(facts)))
     run = f"runs/{recipe.checkpoint_name(open_dataset(given.dataset, given.data, 'train').labels)}"
-    print(f"{out} is written; train with\n  python -m training --recipe {out} --data {given.data} --out {run}")
+    command = ["python", "-m", "training", "--recipe", str(out), "--data", str(given.data), "--out", run]
+    print(f"{out} is written; train with\n  {shlex.join(command)}")
     return 0
