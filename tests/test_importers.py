@@ -7,6 +7,7 @@ answer; elsewhere the answer is written down as boxes here.
 import json
 import os
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,12 @@ def test_formats_are_named_as_people_write_them(tmp_path, capsys):
     (tmp_path / "export.zip").write_bytes(b"PK")
     _, _, error = run(capsys, "coco", tmp_path / "export.zip", tmp_path / "out")
     assert "export.zip: is an archive; unpack it and give the folder" in error
+
+
+def test_the_command_to_check_with_survives_a_shell(tmp_path, capsys):
+    out = tmp_path / "my plants; echo (2)"
+    printed = run(capsys, "cvat", DATA / "datumaro" / "cvat_polygon", out)[1]
+    assert shlex.split(printed.splitlines()[-1])[-2:] == ["--data", str(out)]
 
 
 def test_photos_are_copied_byte_for_byte(tmp_path, capsys):

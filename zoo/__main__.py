@@ -5,6 +5,7 @@ CHECKPOINT is a bundled name, a checkpoint folder, or OWNER/NAME (also OWNER/NAM
 
 import argparse
 import json
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable
@@ -293,7 +294,7 @@ def run_site(options) -> None:
     done = write_static_page(options.out, options.checkpoints, **made, report=print)
     first = f"{done.first_mask_bytes / 1e6:.1f} MB compressed until the first mask"
     print(f"{len(done.networks)} networks, {done.total_bytes / 1e6:.0f} MB in all, {first}, are in {done.folder}")
-    print(f"try it: python -m http.server --directory {done.folder}")
+    print(f"try it: python -m http.server --directory {shlex.quote(str(done.folder))}")
 
 
 def bundled_names() -> list[str]:

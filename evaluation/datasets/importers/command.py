@@ -6,6 +6,7 @@ Writes OUT/train, OUT/val (images/ and masks/ in each) and OUT/classes.txt, whic
 
 import argparse
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -76,7 +77,8 @@ def main(arguments: list[str]) -> int:
         print("interrupted; nothing half-written is left behind", file=sys.stderr)
         return 130
     print("\n".join(map(plain, summary(project, written))))
-    print(f"\n{given.out} is ready; check it with\n  python -m evaluation.datasets check folder --data {given.out}")
+    command = shlex.join(["python", "-m", "evaluation.datasets", "check", "folder", "--data", str(given.out)])
+    print(f"\n{given.out} is ready; check it with\n  {command}")
     return 0
 
 
