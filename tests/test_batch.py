@@ -14,9 +14,10 @@ from test_app import Request, uploaded
 from zoo.images import archive as zips
 from zoo.images.archive import Limits, zip_entries
 from zoo.images.examples import examples
+from zoo.images.pairs import mask_of
 from zoo.images.photo import LONG_SIDE, ImageError, decode_image
 from zoo.page import batch as limits
-from zoo.page.batch import Row, disagreement, guarded, mask_of, read_photos
+from zoo.page.batch import Row, disagreement, guarded, read_photos
 from zoo.page.batch_tab import BatchDesk, row_value
 from zoo.page.uploads import cached_file
 

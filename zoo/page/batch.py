@@ -20,6 +20,7 @@ from PIL import Image
 from zoo.checkpoints.information import CheckpointInfo
 from zoo.images.archive import zip_entries
 from zoo.images.encoding import jpeg_bytes
+from zoo.images.pairs import pair_masks
 from zoo.images.photo import Decoded, ImageError
 from zoo.labels import LabelSet
 from zoo.text import Message
@@ -28,8 +29,6 @@ logger = logging.getLogger("zoo")
 
 MAXIMUM_IMAGES = 60
 THUMBNAIL = (112, 84)
-MASK_FOLDERS = ("masks", "labels", "annotations", "annot", "truth", "gt", "segmentationclass")
-MASK_ENDINGS = (".label", "_label", ".mask", "_mask", "_gt", "_labelids")
 
 
 class BatchError(ImageError):
@@ -38,11 +37,12 @@ class BatchError(ImageError):
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of a batch: its name, its content, and that of its ground truth if there is one."""
+    """One photo of a batch: its name, its content, and that of its ground truth if there is one, or why it has none."""
 
     name: str
     read: Callable[[], bytes]
     read_truth: Callable[[], bytes] | None = None
+    refused: Message | None = None
 
 
 @dataclass
@@ -66,21 +66,30 @@ def read_photos(paths: list[str]) -> list[Photo]:
     """The photos in these files, some of which may be zips, in order of name; masks go with their photos.
 
     A mask has its photo's name and lies in a folder called 'masks', 'labels' or so, or ends in '.label', '_mask' or so.
+    See `zoo.images.pairs`.
     Raises BatchError for nothing to work on or too much, ArchiveError for a zip that is unsafe or damaged.
     """
     files: dict[str, Callable[[], bytes]] = {}
-    for path in paths:
-        found = zip_entries(path) if Path(path).suffix.lower() == ".zip" else {Path(path).name: Path(path).read_bytes}
+    origins: dict[str, tuple[int, str]] = {}
+    for number, path in enumerate(paths, 1):
+        packed = Path(path).suffix.lower() == ".zip"
+        found = zip_entries(path) if packed else {Path(path).name: Path(path).read_bytes}
         for name, read in found.items():
-            files[unused(name, files)] = read
-    masks = {key: name for name in files if (key := mask_of(name))}
-    photos = [name for name in files if name not in masks.values()]
-    if not photos:
+            own = unused(name, files)
+            files[own], origins[own] = read, (number if packed else 0, name)  # what is in no zip came together
+    pairs = pair_masks(origins)
+    if not pairs:
         raise BatchError(Message("error_batch_empty"))
-    if len(photos) > MAXIMUM_IMAGES:
-        raise BatchError(Message("error_batch_many", number=len(photos), maximum=MAXIMUM_IMAGES))
-    truths = {name: files.get(masks.get(PurePosixPath(name).stem.lower(), "")) for name in photos}
-    return [Photo(name, files[name], truths[name]) for name in sorted(photos)]
+    if len(pairs) > MAXIMUM_IMAGES:
+        raise BatchError(Message("error_batch_many", number=len(pairs), maximum=MAXIMUM_IMAGES))
+    return [photo_of(name, mask, files) for name, mask in sorted(pairs.items(), key=lambda pair: pair[0])]
+
+
+def photo_of(name: str, mask: str | Message | None, files: dict[str, Callable[[], bytes]]) -> Photo:
+    """A photo with what was found to be its mask, or the reason why none was."""
+    if isinstance(mask, Message):
+        return Photo(name, files[name], refused=mask)
+    return Photo(name, files[name], files[mask] if mask else None)
 
 
 def unused(name: str, taken: dict) -> str:
@@ -89,15 +98,6 @@ def unused(name: str, taken: dict) -> str:
     while name in taken:
         name, number = str(path.with_stem(f"{path.stem} ({number})")), number + 1
     return name
-
-
-def mask_of(name: str) -> str | None:
-    """The stem, in lower case, of the photo whose mask a file is; None for a photo."""
-    path = PurePosixPath(name)
-    stem = path.stem.lower()
-    if any(part.lower() in MASK_FOLDERS or part.lower().endswith("annot") for part in path.parts[:-1]):
-        return next((stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending)), stem)
-    return next((stem.removesuffix(ending) for ending in MASK_ENDINGS if stem.endswith(ending)), None)
 
 
 @dataclass
@@ -172,6 +172,7 @@ class Batch:
 
     def read_truth(self, photo: Photo, row: Row, decoded: Decoded) -> np.ndarray | None:
         """The ground truth that came with a photo; one of no use is told in the row."""
+        row.refused = photo.refused
         if photo.read_truth is None:
             return None
         try:

@@ -1,0 +1,89 @@
+"""Which mask goes with which photo of a batch: by folder and name, and none where that does not tell."""
+
+import pytest
+from test_batch import packed, png, stored
+
+from zoo.images.pairs import pair_masks
+from zoo.page.batch import read_photos
+from zoo.text import Message, texts
+
+UNCLEAR = Message("error_batch_mask")
+
+
+def paired(*names: str, uploads: dict[str, int] | None = None) -> dict:
+    """What becomes of files of these names, all from one zip but for those in `uploads`."""
+    found = pair_masks({name: ((uploads or {}).get(name, 1), name) for name in names})
+    return {name: "unclear" if isinstance(mask, Message) else mask for name, mask in found.items()}
+
+
+def test_two_splits_with_the_same_names_keep_their_own_masks(tmp_path):
+    entries = {
+        f"{split}/{kind}/0001.png": png(value=10 * i + j)
+        for i, split in enumerate(("train", "val"))
+        for j, kind in enumerate(("images", "masks"))
+    }
+    photos = read_photos([stored(tmp_path, "all.zip", packed(entries))])
+    assert [photo.name for photo in photos] == ["train/images/0001.png", "val/images/0001.png"]
+    assert [photo.read_truth and photo.read_truth() for photo in photos] == [png(value=1), png(value=11)]
+
+
+def test_a_photo_whose_name_looks_like_a_masks_is_a_photo(tmp_path):
+    paths = [stored(tmp_path, name, png()) for name in ("street.jpg", "carnival_mask.jpg")]
+    assert [photo.name for photo in read_photos(paths)] == ["carnival_mask.jpg", "street.jpg"]
+    assert [photo.name for photo in read_photos(paths[1:])] == ["carnival_mask.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        (("b/two.png", "b/masks/two.png"), {"b/two.png": "b/masks/two.png"}),
+        (("b/two.png", "masks/two.png"), {"b/two.png": "masks/two.png"}),
+        (
+            ("train/1.png", "trainannot/1.png", "val/1.png", "valannot/1.png"),
+            {"train/1.png": "trainannot/1.png", "val/1.png": "valannot/1.png"},
+        ),
+        (
+            ("images/train/1.jpg", "images/val/1.jpg", "labels/train/1.png", "labels/val/1.png"),
+            {"images/train/1.jpg": "labels/train/1.png", "images/val/1.jpg": "labels/val/1.png"},
+        ),
+        (
+            ("train/1.jpg", "train/1_mask.png", "val/1.jpg", "val/1_mask.png"),
+            {"train/1.jpg": "train/1_mask.png", "val/1.jpg": "val/1_mask.png"},
+        ),
+        (("a_leftImg8bit.png", "a_gtFine_labelIds.png"), {"a_leftImg8bit.png": "a_gtFine_labelIds.png"}),
+        (("x_mask.jpg", "masks/x_mask.png"), {"x_mask.jpg": "masks/x_mask.png"}),
+        (("x_mask.jpg", "x_mask_mask.png"), {"x_mask.jpg": "x_mask_mask.png"}),
+        (("x.jpg", "x_mask.png", "y/x_mask.jpg"), {"x.jpg": "x_mask.png", "y/x_mask.jpg": None}),
+        (("train/1.jpg", "val/1.jpg", "val/masks/1.png"), {"train/1.jpg": None, "val/1.jpg": "val/masks/1.png"}),
+        (("train/1.jpg", "val/1.jpg", "masks/1.png"), {"train/1.jpg": "unclear", "val/1.jpg": "unclear"}),
+        (("1.jpg", "1.png", "masks/1.png"), {"1.jpg": "unclear", "1.png": "unclear"}),
+        (("1.jpg", "1_mask.png", "masks/1.png"), {"1.jpg": "unclear"}),
+        (("photo/1.jpg", "a/masks/1.png", "b/masks/1.png"), {"photo/1.jpg": "unclear"}),
+        (
+            ("a/1.jpg", "b/1.jpg", "b/masks/1.png", "c/masks/1.png"),
+            {"a/1.jpg": "unclear", "b/1.jpg": "b/masks/1.png"},
+        ),
+        (("masks/1.png", "2_mask/1.png"), {"2_mask/1.png": "masks/1.png"}),
+        (("masks/1.png",), {}),
+    ],
+)
+def test_a_mask_is_its_photos_by_folder_and_by_name_alone_where_that_is_one_of_each(names, pairs):
+    assert paired(*names) == pairs
+    assert paired(*reversed(names)) == pairs
+
+
+def test_a_zips_masks_are_those_of_its_own_photos(tmp_path):
+    one = stored(tmp_path, "one.zip", packed({"images/a.png": png(value=1)}))
+    two = stored(tmp_path, "two.zip", packed({"images/a.png": png(value=2), "masks/a.png": png(value=3)}))
+    for paths in ([one, two], [two, one]):
+        truths = {photo.read(): photo.read_truth and photo.read_truth() for photo in read_photos(paths)}
+        assert truths == {png(value=1): None, png(value=2): png(value=3)}
+    assert paired("a.jpg", "masks/a.png", uploads={"a.jpg": 2}) == {"a.jpg": "masks/a.png"}
+
+
+def test_a_photo_whose_mask_is_unclear_says_so(tmp_path):
+    entries = {name: png() for name in ("a/1.png", "b/1.png", "masks/1.png")}
+    photos = read_photos([stored(tmp_path, "all.zip", packed(entries))])
+    assert [(photo.refused, photo.read_truth) for photo in photos] == [(UNCLEAR, None)] * 2
+    for language in ("en", "pt-BR"):
+        assert "masks" in texts(language)["error_batch_mask"]
