@@ -7,6 +7,7 @@ may follow one another, and --all-bundled adds those that ship with the reposito
 import argparse
 import os
 import sys
+import tempfile
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from evaluation.measuring.corruptions import measure_corruptions
 from evaluation.measuring.cost import measure_cost
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device, evaluate, intra_op_threads
 from evaluation.measuring.provenance import command_line, dataset_facts, environment, protocol
-from evaluation.measuring.results import read_document, write_result
+from evaluation.measuring.record import LONGEST_BLOCK, MOST_RESAMPLES
+from evaluation.measuring.results import ResultError, add_part, read_document, write_result
 from evaluation.measuring.sources import Source, open_source
-from evaluation.sizes import add_to_result
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
 from zoo.models.allocator import TRAINING, keep_freed_memory
@@ -82,6 +83,9 @@ def parse(arguments: list[str] | None = None) -> tuple[list[str], Options]:
             parser.error(f"--{name.replace('_', '-')} must be at least {least}")
     if options.resamples < 100:
         parser.error("--resamples must be at least 100")
+    for name, most in {"resamples": MOST_RESAMPLES, "block": LONGEST_BLOCK}.items():
+        if getattr(options, name) > most:
+            parser.error(f"--{name} must be at most {most:,}")
     return checkpoints, options
 
 
@@ -111,10 +115,12 @@ def run(checkpoints: list[str], options: Options) -> int:
             if not checkpoints:
                 raise EvaluationError(f"no bundled checkpoint was trained on {dataset.labels.title}")
         first = not shared or distributed.get_rank() == 0
+        if first:
+            check_writable(options.out or folder_for_results())
         found = look_at(dataset) if first else None
         for text in checkpoints:
             measure(text, dataset, options, found, shared=shared)
-    except (CheckpointError, DatasetError, EvaluationError) as error:
+    except (CheckpointError, DatasetError, EvaluationError, ResultError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -124,6 +130,19 @@ def run(checkpoints: list[str], options: Options) -> int:
         if shared:
             distributed.destroy_process_group()
     return 0
+
+
+def check_writable(folder: str | Path) -> None:
+    """Raise ResultError where no result can be written, before hours are spent on one; creates nothing."""
+    there = Path(folder).absolute()
+    while not there.exists():
+        there = there.parent
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        told = f"{folder}: no result can be written there ({error.strerror}); name another folder with --out"
+        raise ResultError(told) from None
 
 
 def look_at(dataset: SegmentationDataset) -> Survey:
@@ -180,7 +199,7 @@ def add_corruptions(path: Path, source: Source, dataset: SegmentationDataset, op
     models, where = {source.name: source.model}, {"device": options.device, "precision": options.precision}
     tally = measure_corruptions(models, dataset, progress=True, **where)[source.name]
     facts = {"split": dataset.split, "images": len(dataset), "precision": options.precision, "found": tally.document()}
-    add_to_result(path.parent, source, dataset.labels.name, facts, part="corruptions")
+    add_part(path, "corruptions", facts)
 
 
 def checkpoint_facts(source: Source) -> dict:

@@ -67,9 +67,9 @@ def parser() -> argparse.ArgumentParser:
 def measured(options) -> dict[tuple, dict[str, dict]]:
     """Measure the checkpoints; {(data set, split, images): {checkpoint: its `corruptions`}}."""
     check_device(options.device)
-    dataset = open_dataset(options.dataset, options.data, options.split)
+    dataset = whole = open_dataset(options.dataset, options.data, options.split)
     if options.images:
-        dataset = dataset.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
+        dataset = whole.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
     names = options.checkpoints or [info.name for info in catalog(dataset=dataset.labels.name)]
     sources = {name: open_source(name, dataset.labels, device=options.device) for name in names}
     models = {name: source.model for name, source in sources.items()}
@@ -80,7 +80,7 @@ def measured(options) -> dict[tuple, dict[str, dict]]:
     documents = {name: facts | {"found": tally.document()} for name, tally in tallies.items()}
     if options.into:
         for name, document in documents.items():
-            path = add_to_result(Path(options.into), sources[name], dataset.labels.name, document, part="corruptions")
+            path = add_to_result(Path(options.into), sources[name], whole, document, "corruptions")
             print(path, file=sys.stderr)
     return {(dataset.labels.title, dataset.split, len(dataset)): documents}
 

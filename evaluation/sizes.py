@@ -5,16 +5,15 @@ Prints the curve of each checkpoint, and what it loses on photos of other shapes
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from evaluation.datasets import DatasetError, open_dataset
+from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.datasets.survey import survey
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError
-from evaluation.measuring.results import ResultError, check_schema, read_document, result_name, result_paths
+from evaluation.measuring.results import ResultError, add_part, image_list_sha256, read_document, result_paths
 from evaluation.measuring.sizes import RULES, SIZES, measure_sizes
 from evaluation.measuring.sources import Source, open_source
-from zoo.atomic import write_text
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
 from zoo.places import RESULTS
@@ -24,9 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 done, 1 with a message on standard error."""
     options = parser().parse_args(arguments)
     try:
-        dataset = open_dataset(options.dataset, options.data, options.split)
+        dataset = whole = open_dataset(options.dataset, options.data, options.split)
         if options.images:
-            dataset = dataset.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
+            dataset = whole.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
         names = options.checkpoints or [info.name for info in catalog(dataset=dataset.labels.name)]
         sources = {name: open_source(name, dataset.labels) for name in names}
         working = {name: working_size(source) for name, source in sources.items()}
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.into:
             for name, document in found.items():
                 facts = {"split": dataset.split, "images": len(dataset), "precision": options.precision}
-                print(add_to_result(Path(options.into), sources[name], dataset.labels.name, facts | document))
+                print(add_to_result(Path(options.into), sources[name], whole, facts | document, "sizes"))
     except (CheckpointError, DatasetError, EvaluationError, ResultError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -100,20 +99,30 @@ def print_photos(found: dict[str, dict]) -> None:
             print(f"{name:36}" + "".join(f"{100 * row[column]:12.2f}" for column in columns))
 
 
-def add_to_result(folder: Path, source: Source, dataset: str, found: dict, part: str = "sizes") -> Path:
-    """Put what was found into the result of these weights as its `part`; ResultError where there is no such result.
+def add_to_result(folder: Path, source: Source, dataset: SegmentationDataset, found: dict, part: str) -> Path:
+    """Put what was found on images of `dataset`, a whole split, into its result of these weights; returns its path.
 
-    Nothing else in it changes.
+    Raises ResultError where there is no result of these weights on these images.
     """
-    stem = result_name(source.name, dataset, found["split"])
-    for path in (path for path in result_paths(folder) if path.stem.startswith(stem)):
+    digests = None
+    for path in result_paths(folder):
         document = read_document(path)
-        if document["checkpoint"]["sha256"] == source.sha256:
-            document[part] = found
-            check_schema(document)
-            write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+        facts = document["dataset"]
+        of_these = document["checkpoint"]["name"] == source.name and document["checkpoint"]["sha256"] == source.sha256
+        if not of_these or (facts["name"], facts["split"]) != (dataset.labels.name, dataset.split):
+            continue
+        if facts.get("content_sha256"):
+            digests = digests or survey(dataset).content
+            same = facts["content_sha256"] == digests
+        else:
+            same = facts["image_list_sha256"] == image_list_sha256(dataset.image_ids)
+        if same:
+            add_part(path, part, found)
             return path
-    raise ResultError(f"{folder}: has no result {stem} of these weights; run python -m evaluation first")
+    raise ResultError(
+        f"{folder}: has no result of {source.name} on these images of {dataset.labels.title} {dataset.split}; run "
+        "python -m evaluation first"
+    )
 
 
 if __name__ == "__main__":

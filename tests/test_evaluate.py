@@ -280,7 +280,27 @@ def test_interruption_leaves_nothing(camvid, checkpoint, tmp_path, monkeypatch, 
     assert "nothing half-written" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["x"], ["x", "--data", "d", "--workers", "-1"], ["--data", "d"]])
+NAMED = ["x", "--data", "d"]
+
+
+def test_where_no_result_can_be_written_nothing_is_measured(checkpoint, camvid, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("evaluation.__main__.evaluate", lambda *_, **__: pytest.fail("measured"))
+    (tmp_path / "file").write_text("no folder")
+    assert command(checkpoint, "--data", camvid, "--out", tmp_path / "file" / "results") == 1
+    assert "no result can be written there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["x"],
+        [*NAMED, "--workers", "-1"],
+        ["--data", "d"],
+        [*NAMED, "--resamples", "100001"],
+        [*NAMED, "--block", "10001"],
+    ],
+)
 def test_command_line_that_does_not_fit_exits(arguments, capsys):
     with pytest.raises(SystemExit) as caught:
         main(arguments)

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import time
+import zlib
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -21,11 +22,17 @@ from evaluation.board import hub_results as hub_results
 from evaluation.board.hub_results import download_results, read_hub_results
 from evaluation.board.live import LiveBoard
 from evaluation.board.merging import Additions
+from evaluation.counting.calibration import BINS
 from zoo.checkpoints.card import eval_results, index_entries
 from zoo.hub.catalog import Catalog
 from zoo.hub.listing import AuthorScore, _author_scores, _index_scores, list_checkpoints, parse_eval_results
 from zoo.hub.requests import HubError, HubUnreachable
 
+CORRUPTION = {
+    "corruption": "fog", "level": 1, "strength": 0.5, "miou": 0.5, "intersection": [1, 2], "union": [2, 4],
+    "expected_calibration_error": 0.0, "calibration": [0] * 3 * BINS,
+}  # fmt: skip
+CORRUPTED = {"split": "val", "images": 4, "precision": "fp32", "found": [CORRUPTION]}
 RESULTS = "board/results"
 COMMIT = "b" * 40
 
@@ -243,12 +250,33 @@ def test_a_claim_out_of_range_or_with_markup_is_no_score():
         ({"schema_version": 9}, "schema_version is 9"),
         ({"counts__sha256": "0" * 64}, "sha256"),
         ({"environment": 5}, "environment: needs dict"),
+        ({"checkpoint__training": {"epochs": "80"}}, "checkpoint.training.epochs: needs a whole number"),
+        ({"checkpoint__training": {"pretraining": [1]}}, "checkpoint.training.pretraining: needs a text"),
+        ({"corruptions": {"found": [{"level": 1}]}}, "corruptions"),
+        ({"corruptions": CORRUPTED | {"found": [CORRUPTION | {"miou": 0.99}]}}, "found[0].miou is 0.99, recomputed"),
+        ({"corruptions": CORRUPTED | {"found": [CORRUPTION | {"union": [4]}]}}, "do not fit together"),
     ],
 )
 def test_what_does_not_hold_is_left_out_and_named(tmp_path, changes, words):
     result_files(tmp_path / "a", **changes)
     found, (problem,) = read_hub_results(tmp_path / "a", "board")
     assert not found and words in problem and str(tmp_path) not in problem
+
+
+def test_whatever_a_file_ends_in_hides_that_row_alone(tmp_path, monkeypatch):
+    result_files(tmp_path / "a" / "1")
+    result_files(tmp_path / "a" / "2", repository="ben/net")
+    real, calls = hub_results.read_result, []
+
+    def read(path, **options):
+        calls.append(path)
+        if len(calls) == 1:
+            raise zlib.error("invalid stored block lengths")  # an archive whose stream is damaged
+        return real(path, **options)
+
+    monkeypatch.setattr(hub_results, "read_result", read)
+    (found,), (problem,) = read_hub_results(tmp_path / "a", "board")
+    assert found.result.name == "ben/net" and "cannot be read (error)" in problem
 
 
 def test_odd_files_cost_nothing_but_themselves(hub, named, shipped, tmp_path):

@@ -1,10 +1,12 @@
 """The curve of mIoU against size: its counts, the photos that stand for visitors', and its place in a result."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from evaluation import sizes as command
 from evaluation.counting.confusion import scores
@@ -70,8 +72,30 @@ def test_the_command_prints_and_adds_to_the_result_of_these_weights(make_model, 
     curve = after.pop("sizes")
     assert after == before and curve["working_size"] == 56 and curve["images"] == 4
     assert verify(path) == []
+    again = [str(folder), "--data", str(camvid), "--out", str(out), "--passes", "1", "--resamples", "100"]
+    assert evaluate(again) == 0 and json.loads(path.read_text())["sizes"] == curve  # measuring again keeps it
     after["sizes"] = curve | {"curve": [curve["curve"][0] | {"miou": 0.9}, curve["curve"][1]]}
     path.write_text(json.dumps(after))
     assert [line for line in verify(path) if "sizes.curve[0].miou is 0.9" in line] == verify(path) != []
     save(make_model("fcn8s"), folder, labels=CAMVID, loss="ce", training={}, name=info.name)
     assert command.main(arguments) == 1 and "working_size" in capsys.readouterr().err
+
+
+def test_figures_go_to_the_result_of_the_same_images(make_model, camvid, tmp_path, capsys):
+    """Two folders whose images have the same names: what is measured on one is no part of the other's result."""
+    from evaluation.__main__ import main as evaluate
+
+    folder, out, other = tmp_path / "checkpoint", tmp_path / "results", tmp_path / "other"
+    save(make_model("fcn8s"), folder, labels=CAMVID, loss="ce", training={}, working_size=56)
+    shutil.copytree(camvid, other)
+    for path in (other / "val").glob("*.png"):
+        Image.open(path).point(lambda value: 255 - value).save(path)
+    options = ["--out", str(out), "--passes", "1", "--resamples", "100"]
+    assert evaluate([str(folder), "--data", str(camvid), *options]) == 0
+    into = ["--sizes", "28", "--rules", "long side", "--into", str(out)]
+    assert command.main([str(folder), "--data", str(other), *into]) == 1
+    assert "on these images of CamVid val" in capsys.readouterr().err
+    assert evaluate([str(folder), "--data", str(other), *options]) == 0
+    assert command.main([str(folder), "--data", str(other), *into]) == 0
+    first, second = sorted(out.glob("*.json"), key=lambda path: len(path.name))
+    assert "sizes" not in json.loads(first.read_text()) and "sizes" in json.loads(second.read_text())

@@ -221,19 +221,18 @@ def rank(rows: list[dict]) -> None:
 
 
 def share_times(rows: list[dict]) -> None:
-    """Let equal networks show equal time: the median of what was measured of all of them on one device.
+    """Let equal networks of ours show equal time: the median of what was measured of all of them on one device.
 
     What was measured of each stays in its "timings". Networks are equal that multiply and hold as much, variant and
-    backbone included.
+    backbone included. What others state of their own changes no row of ours.
     """
     same = ("variant", "backbone", "parameters", "gmacs", "device", "threads", "precision")
     times: dict[tuple, list[float]] = {}
-    for row in rows:
-        if row["milliseconds"] is not None:
-            times.setdefault(tuple(row[name] for name in same), []).append(row["milliseconds"])
-    for row in rows:
-        if row["milliseconds"] is not None:
-            row["milliseconds"] = median(times[tuple(row[name] for name in same)])
+    timed = [row for row in rows if row["milliseconds"] is not None and row["provenance"] == "ours"]
+    for row in timed:
+        times.setdefault(tuple(row[name] for name in same), []).append(row["milliseconds"])
+    for row in timed:
+        row["milliseconds"] = median(times[tuple(row[name] for name in same)])
 
 
 def _images(row: dict) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from zoo.text import Message
 
 SCHEMA_VERSION = 1
 MOST_IMAGES = 10_000_000
+MOST_RESAMPLES, LONGEST_BLOCK = 100_000, 10_000
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -74,8 +75,8 @@ class Dataset(Part):
 class Bootstrap(Part):
     """How the intervals were made."""
 
-    resamples: Annotated[int, Field(ge=100, le=100_000)]
-    block_frames: Annotated[int, Field(ge=1, le=10_000)]
+    resamples: Annotated[int, Field(ge=100, le=MOST_RESAMPLES)]
+    block_frames: Annotated[int, Field(ge=1, le=LONGEST_BLOCK)]
     seed: Annotated[int, Field(ge=0, le=2**32)]
 
 

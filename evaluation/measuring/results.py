@@ -16,20 +16,19 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.counting.boundary import BAND_WIDTHS
-from evaluation.counting.calibration import BINS, calibration
+from evaluation.counting.calibration import BINS
 from evaluation.counting.content import content_sha256, images_of
 from evaluation.counting.counts import Counts
 from evaluation.counting.figures import figures
+from evaluation.measuring.agreement import PARTS, differences, wrong_parts
 from evaluation.measuring.record import SCHEMA_VERSION, Header, ResultRecord, flaw_in_classes
-from zoo.atomic import WriteError, settle, together
+from zoo.atomic import WriteError, settle, together, write_text
 from zoo.checkpoints.folder import file_sha256
 from zoo.hub.torchvision_weights import PREFIX, TORCHVISION
 from zoo.records import RecordError, check
 
-TOLERANCE = 1e-6
 MAXIMUM_JSON_BYTES = 4_000_000
 MAXIMUM_COUNTS_BYTES = 1_000_000_000  # unpacked
-NUMBER = (int, float)
 AGAIN = "write the result again with `python -m evaluation`"
 TEXTS = ("image_ids", "sequences", "contents")  # arrays of the counts that hold no numbers
 
@@ -100,7 +99,8 @@ def write_result(
 
     `document` holds checkpoint, dataset, protocol, cost and environment as in `record.Header`; `contents` are the
     digests of the images. Both files are replaced as one (`zoo.atomic.together`); the result of other weights or
-    images is never replaced. Raises ResultError where the disk is full or may not be written.
+    images is never replaced, and what was added to one of the same (`PARTS`) stays. Raises ResultError where the disk
+    is full or may not be written.
     """
     dataset = document["dataset"]
     if contents:
@@ -117,6 +117,7 @@ def write_result(
                 "schema_version": SCHEMA_VERSION,
                 **document,
                 **figures(counts, tuple(dataset["classes"]), sequences, **document["protocol"]["bootstrap"]),
+                **parts_of(Path(folder) / f"{name}.json"),
                 "counts": {"file": counts_path.name, "sha256": file_sha256(counts_path)},
             }
             check_schema(whole)
@@ -125,6 +126,24 @@ def write_result(
     except WriteError as error:
         raise ResultError(f"the result was not written: {error}") from None
     return Path(folder) / f"{name}.json"
+
+
+def parts_of(path: Path) -> dict:
+    """What other measurements have added to a result; {} where there is none, or none that can be read."""
+    try:
+        document = read_document(path)
+        added = {part: document[part] for part in PARTS if document.get(part)}
+        return {part: found for part, found in added.items() if not wrong_parts({part: found})}
+    except ResultError:
+        return {}
+
+
+def add_part(path: Path, part: str, found: dict) -> None:
+    """Put what was found into a result as its `part`, one of PARTS; nothing else in it changes."""
+    document = read_document(path)
+    document[part] = found
+    check_schema(document)
+    write_text(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
 
 
 def result_names(document: dict) -> tuple[str, str, str]:
@@ -286,42 +305,9 @@ def verify(path: str | Path) -> list[str]:
     recomputed = figures(result.counts, tuple(dataset["classes"]), result.sequences, **_bootstrap_arguments(document))
     for name, value in recomputed.items():
         problems += [f"{path}: {line}" for line in differences(document[name], value, name)]
-    return problems + [f"{path}: {line}" for line in _wrong_parts(document)]
-
-
-def _wrong_parts(document: dict) -> list[str]:
-    """What of `sizes` and `corruptions` does not follow from the whole numbers beside it."""
-    wrong = []
-    for part, place in (("sizes", "curve"), ("sizes", "photos"), ("corruptions", "found")):
-        for index, entry in enumerate((document.get(part) or {}).get(place, ())):
-            name = f"{part}.{place}[{index}]"
-            shares = [hits / union for hits, union in zip(entry["intersection"], entry["union"], strict=True) if union]
-            expected = sum(shares) / len(shares) if shares else None
-            wrong += differences(entry["miou"], expected, f"{name}.miou")
-            if "calibration" in entry:
-                counts = np.array(entry["calibration"]).reshape(BINS, 3)
-                field = "expected_calibration_error"
-                wrong += differences(entry[field], calibration(counts)[field], f"{name}.{field}")
-    return wrong
+    return problems + [f"{path}: {line}" for line in wrong_parts(document)]
 
 
 def _bootstrap_arguments(document: dict) -> dict:
     bootstrap = document["protocol"]["bootstrap"]
     return {name: bootstrap[name] for name in ("resamples", "block_frames", "seed")}
-
-
-def differences(stored: object, computed: object, name: str) -> list[str]:
-    """Where two JSON values differ by more than TOLERANCE, as sentences that name the field."""
-    if isinstance(computed, dict) and isinstance(stored, dict):
-        wrong = [f"{name}.{key} does not belong here" for key in stored.keys() - computed.keys()]
-        for key, value in computed.items():
-            missing = [f"{name}.{key} is missing"]
-            wrong += differences(stored[key], value, f"{name}.{key}") if key in stored else missing
-        return wrong
-    if isinstance(computed, list) and isinstance(stored, list) and len(stored) == len(computed):
-        pairs = enumerate(zip(stored, computed, strict=True))
-        return [line for index, (old, new) in pairs for line in differences(old, new, f"{name}[{index}]")]
-    numbers = all(isinstance(value, NUMBER) and not isinstance(value, bool) for value in (stored, computed))
-    if stored == computed or (numbers and abs(stored - computed) <= TOLERANCE):
-        return []
-    return [f"{name} is {stored!r}, recomputed from the counts it is {computed!r}"]
