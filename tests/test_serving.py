@@ -1,5 +1,6 @@
 """The page without torch, as zoo/serving-requirements.txt installs it: everything that a visitor does works."""
 
+import json
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
+from hub_client import NAME, changed_config, files_of
 from page_reading import upload, wait_for_masks
 from page_server import GRADIO_WARNINGS
 from PIL import Image
@@ -38,6 +40,25 @@ importlib.util.find_spec = lambda name, package=None: None if name in {LEFT_OUT}
 """
 
 
+# What the catalog makes of a repository on the Hub: a photo's mask, or why it takes it not.
+ADDING = """import json, sys
+from pathlib import Path
+from PIL import Image
+from zoo.checkpoints.information import CheckpointError
+from zoo.hub.catalog import Catalog
+from zoo.hub.settings import HubSettings
+from zoo.models.segmentation import segment
+
+endpoint, cache, name, photo = sys.argv[1:]
+catalog = Catalog(HubSettings(endpoint=endpoint, cache=Path(cache), pull_seconds=60))
+try:
+    engine = catalog.load_engine(catalog.add(name))
+    print(json.dumps(segment(engine, Image.open(photo).convert("RGB")).mask.tolist()))
+except CheckpointError as error:
+    print(json.dumps(f"{type(error).__name__}: {error}"))
+"""
+
+
 def requirements(name: str) -> dict[str, str]:
     """{library: what is asked of it} of a requirements file."""
     lines = [line.partition("#")[0].strip() for line in (ROOT / name).read_text(encoding="utf-8").splitlines()]
@@ -51,15 +72,21 @@ def test_the_requirements_are_those_of_the_whole_without_what_is_left_out():
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Address of `python app.py` in a Python without torch."""
+def missing(tmp_path_factory):
+    """Environment of a Python without torch."""
     folder = tmp_path_factory.mktemp("missing")
     (folder / "sitecustomize.py").write_text(MISSING, encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
+    return environment | {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture(scope="module")
+def address(missing):
+    """Address of `python app.py` in a Python without torch."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
-    environment |= {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port, "PYTHONPATH": str(folder)}
+    environment = missing | {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": port}
     command = [sys.executable, "app.py"]
     environment |= {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -75,6 +102,36 @@ def test_a_program_gets_the_masks_that_torch_gives(address):
     assert facts["scores_on_this_image"][EIGHT]["miou"] > 0.4
     offered = client.predict(api_name="/checkpoints")
     assert not [entry for entry in offered if "torchvision" in str(entry)]
+
+
+def added(missing, hub, tmp_path):
+    """What `ADDING` prints of the repository `NAME` in a Python without torch."""
+    paths = {"PYTHONPATH": os.pathsep.join((missing["PYTHONPATH"], str(ROOT)))}
+    command = [sys.executable, "-c", ADDING, hub.endpoint, str(tmp_path / "cache"), NAME, str(examples()[0].photo)]
+    done = subprocess.run(command, cwd=ROOT, env=missing | paths, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_an_fcn_of_the_hub_is_added_and_labels_a_photo(missing, hub, checkpoint, tmp_path):
+    hub.add(NAME, checkpoint)
+    with Image.open(examples()[0].photo) as photo:
+        expected = segment(load(checkpoint), photo.convert("RGB")).mask
+    assert (np.array(added(missing, hub, tmp_path)) == expected).mean() > 0.995
+
+
+def test_weights_of_another_shape_are_refused_and_networks_of_other_libraries_say_what_to_install(
+    missing, hub, checkpoint, tmp_path
+):
+    arguments = json.loads((checkpoint / "config.json").read_text())["model_args"]
+    wide = changed_config(checkpoint, model_args=arguments | {"head_channels": 17})
+    hub.add(NAME, files_of(checkpoint) | {"config.json": wide})
+    assert "weights do not fit the configuration" in added(missing, hub, tmp_path)
+    arguments = {"library": "smp", "variant": "unet", "backbone": "resnet18"}
+    foreign = changed_config(checkpoint, model_type="smp", architecture="unet", model_args=arguments)
+    hub.add(NAME, files_of(checkpoint) | {"config.json": foreign})
+    refusal = added(missing, hub, tmp_path)
+    assert refusal.startswith(f"HubError: {NAME}: unet needs torch; run: pip install -r requirements.txt -r training/")
 
 
 def test_a_visitor_sees_masks_scores_the_inside_the_lesson_and_the_board(address, visit, tmp_path):

@@ -17,6 +17,7 @@ import shutil
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -34,6 +35,7 @@ from zoo.checkpoints.folder import (
 from zoo.checkpoints.information import CONFIG_FILE, DOMAIN_FILE, WEIGHTS_FILE, CheckpointError, CheckpointInfo
 from zoo.checkpoints.shards import weights_names, weights_paths
 from zoo.checkpoints.statistics import read_domain
+from zoo.config import FCNConfig
 from zoo.hub.background import Locks
 from zoo.hub.requests import (
     HubError,
@@ -220,7 +222,7 @@ def _fetch(repository, sha, model, staging, settings, watch, token, progress, co
     save([CONFIG_FILE], MAXIMUM_CONFIG_BYTES)
     info = _named(repository, lambda: read_info(staging))
     _named(repository, lambda: check_text(info))
-    expected = _expected_shapes(info)
+    expected = _named(repository, lambda: _expected_shapes(info))
     _check_size(repository, expected, total)
     stored = (files[weights[0]].get("lfs") or {}).get("sha256") if len(weights) == 1 else None
     if stored is not None and stored != info.sha256:
@@ -258,6 +260,17 @@ def _files(repository: str, model: dict) -> dict[str, dict]:
 
 
 def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
+    """{tensor name: shape} of the weights that a checkpoint needs; of an FCN, whose graph tells them, without torch.
+
+    Raises CheckpointError where a library is not installed that the network needs.
+    """
+    if isinstance(info.config, FCNConfig) and find_spec("onnx"):
+        from zoo.models import graph
+
+        return graph.expected_shapes(info.config)
+    if find_spec("torch") is None:
+        more = "" if isinstance(info.config, FCNConfig) else " -r training/baselines.txt"
+        raise CheckpointError(f"{info.config.variant} needs torch; run: pip install -r requirements.txt{more}")
     return expected_shapes(weightless(info.config))
 
 
