@@ -14,6 +14,7 @@ import pandas as pd
 from evaluation.board.plots import write_plots
 from evaluation.board.rows import read_results
 from evaluation.datasets import DatasetError, open_dataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.measuring.corruptions import LEVELS, measure_corruptions
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device
 from evaluation.measuring.results import ResultError
@@ -68,6 +69,7 @@ def measured(options) -> dict[tuple, dict[str, dict]]:
     """Measure the checkpoints; {(data set, split, images): {checkpoint: its `corruptions`}}."""
     check_device(options.device)
     dataset = whole = open_dataset(options.dataset, options.data, options.split)
+    refuse_partial_labels(whole)
     if options.images:
         dataset = whole.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
     names = options.checkpoints or [info.name for info in catalog(dataset=dataset.labels.name)]

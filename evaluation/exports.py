@@ -19,6 +19,7 @@ import torch
 from evaluation.browser import chromium, in_browser
 from evaluation.counting.confusion import confusion_matrix, scores
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.measuring.cost import device_name
 from evaluation.measuring.evaluate import EvaluationError, intra_op_threads, progress_bar
 from evaluation.measuring.sources import open_source
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         dataset = open_dataset(options.dataset, options.data, options.split)
+        refuse_partial_labels(dataset)
         source = open_source(options.checkpoint, dataset.labels)
         with contextlib.ExitStack() as opened:
             opened.enter_context(intra_op_threads(options.threads))

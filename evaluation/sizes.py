@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.datasets.survey import survey
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError
 from evaluation.measuring.results import ResultError, add_part, image_list_sha256, read_document, result_paths
@@ -24,6 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         dataset = whole = open_dataset(options.dataset, options.data, options.split)
+        refuse_partial_labels(whole)
         if options.images:
             dataset = whole.subset(range(0, len(dataset), -(-len(dataset) // options.images)))
         names = options.checkpoints or [info.name for info in catalog(dataset=dataset.labels.name)]

@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from evaluation import corruptions, exports, sizes
 from evaluation.__main__ import main as evaluation_command
 from evaluation.datasets import DatasetError, open_dataset
 from evaluation.datasets.street import HELD_OUT_WALKS, LABELLED
 from training import TrainingError, loop
 from training.augmentation import batch_items, steps_per_epoch
 from training.losses import build_loss
-from training.mixture import Mixture, labelled_classes, open_extra, restrict, unlabelled_probability
+from training.mixture import Mixture, labelled_classes, labelled_miou, open_extra, restrict, unlabelled_probability
 from training.optimization import build_optimizer
 from training.processes import start_accelerator
 from training.recipe import Recipe
@@ -59,6 +60,37 @@ def test_partial_labels_give_no_result_file(street, tmp_path, capsys):
     arguments = ["x", "--dataset", "street", "--data", str(street), "--out", str(tmp_path / "out")]
     assert evaluation_command(arguments) == 1
     assert "its masks label 6 of 11 classes" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("command", [corruptions, sizes, exports], ids=lambda command: command.__name__)
+def test_partial_labels_are_refused_by_every_command_that_averages_over_all_classes(street, capsys, command):
+    files = ["x.onnx"] if command is exports else []
+    assert command.main(["x", *files, "--dataset", "street", "--data", str(street)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: street: its masks label 6 of 11 classes") and len(error.splitlines()) == 1
+
+
+def test_the_mean_over_partial_labels_is_that_of_the_labelled_classes(street):
+    dataset = open_dataset("street", street, "val")
+    first, second = (CAMVID.classes.index(name) for name in LABELLED[:2])
+    unlabelled = next(index for index, name in enumerate(CAMVID.classes) if name not in LABELLED)
+    matrix = torch.zeros(11, 11, dtype=torch.int64)
+    matrix[first, first], matrix[first, unlabelled], matrix[second, second] = 6, 2, 5
+    assert labelled_miou(matrix, dataset) == pytest.approx((6 / 8 + 1) / 2)
+    assert labelled_miou(matrix, replace(dataset, labelled=None)) == pytest.approx((6 / 8 + 1 + 0) / 3)
+
+
+def test_validation_on_partial_labels_averages_over_these_classes(street, tmp_path, monkeypatch):
+    matrix = torch.zeros(1, 11, 11, dtype=torch.int64)
+    sky, pole = CAMVID.classes.index(LABELLED[0]), CAMVID.classes.index("pole")
+    matrix[0, sky, sky], matrix[0, sky, pole] = 3, 1
+    monkeypatch.setattr(loop, "confusion_matrices", lambda *_, **__: matrix)
+    mask = street / "train" / "masks" / "one__a.png"
+    Image.fromarray(np.repeat(np.uint8([0, 5]), 24)[:, None].repeat(48, 1)).save(mask)
+    recipe = replace(TINY, dataset="street", validate_every=1, epochs=1, extra_dataset="", extra_images=0)
+    loop.train(recipe, street, tmp_path / "run", progress=False, workers=0)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["miou"] == pytest.approx(3 / 4)
 
 
 def test_street_photos_that_cannot_be_used(tmp_path, street):

@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 from tqdm import tqdm
 
-from evaluation.counting.confusion import foreground, scores
+from evaluation.counting.confusion import foreground
 from evaluation.datasets import SegmentationDataset
 from evaluation.measuring.evaluate import EvaluationError, confusion_matrices
 from training import OutOfTime, TrainingError
@@ -28,7 +28,15 @@ from training.device_augmentation import DeviceCrops
 from training.distillation import check_images, divergence, identity, ready_teacher, taught_images
 from training.examination import look_at
 from training.losses import Loss, build_loss, listed_weights, median_frequency_weights
-from training.mixture import Mixture, labelled_classes, open_extra, restrict, sizes, unlabelled_probability
+from training.mixture import (
+    Mixture,
+    labelled_classes,
+    labelled_miou,
+    open_extra,
+    restrict,
+    sizes,
+    unlabelled_probability,
+)
 from training.optimization import build_average, build_optimizer, build_schedule
 from training.processes import computed_precision, share_buffers, start_accelerator, total
 from training.recipe import Recipe
@@ -349,7 +357,7 @@ def record_epoch(run: Run, out: Path, step: int, epoch: int, losses: list[float]
             matrix = validation_matrix(run.result, validation_set, run.accelerator)
         except EvaluationError as error:
             raise TrainingError(f"step {step}: {error}; lower the learning rate or use precision fp32") from None
-        miou = record["miou"] = scores(matrix, validation_set.labels.classes).miou
+        miou = record["miou"] = labelled_miou(matrix, validation_set)
         if found := foreground(matrix.numpy(), validation_set.labels.classes):
             record |= {name: found[name] for name in ("f1", "precision", "recall")}
     if run.accelerator.is_main_process:

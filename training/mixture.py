@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from evaluation.counting.confusion import mean_of_defined, scores
 from evaluation.datasets import SegmentationDataset, open_dataset
 from training import TrainingError
 from training.losses import this_process
@@ -92,6 +93,15 @@ def restrict(logits: torch.Tensor, labelled: torch.Tensor | None) -> torch.Tenso
     if labelled is None:
         return logits
     return logits.float() - (~labelled).float()[:, :, None, None] * OUT_OF_REACH
+
+
+def labelled_miou(matrix: np.ndarray | torch.Tensor, dataset: SegmentationDataset) -> float:
+    """mIoU in [0, 1] of a (C, C) confusion matrix over the classes that the dataset's masks label; NaN where none is.
+
+    As in `training.compare`. A class that no mask can show would count as 0 as soon as a pixel is predicted to be one.
+    """
+    found = scores(matrix, dataset.labels.classes).class_iou
+    return float(mean_of_defined(np.array([found[name] for name in dataset.labelled or found])))
 
 
 def unlabelled_probability(logits, targets, labelled: torch.Tensor, *, void: int, total=this_process) -> torch.Tensor:

@@ -108,6 +108,18 @@ class SegmentationDataset:
         return replace(self, **{name: tuple(getattr(self, name)[i] for i in indices) for name in _PER_IMAGE})
 
 
+def refuse_partial_labels(dataset: SegmentationDataset) -> None:
+    """Raise DatasetError where the masks label only some of the classes, for commands that average over all of them.
+
+    Each of the others would count as 0 in the mean as soon as a pixel is predicted to be one.
+    """
+    if dataset.labelled:
+        raise DatasetError(
+            f"{dataset.name}: its masks label {len(dataset.labelled)} of {len(dataset.labels.classes)} classes, "
+            "and a result file has no place for such a mean; 'python -m training.compare' prints it"
+        )
+
+
 def _coloured(stored: Stored) -> bool:
     return stored.pixels.ndim == 3 and stored.levels is None
 
