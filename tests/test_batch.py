@@ -17,7 +17,7 @@ from zoo.images.examples import examples
 from zoo.images.pairs import mask_of
 from zoo.images.photo import LONG_SIDE, ImageError, decode_image
 from zoo.page import batch as limits
-from zoo.page.batch import Row, disagreement, guarded, read_photos
+from zoo.page.batch import Row, disagreement, guarded, mask_names, read_photos
 from zoo.page.batch_tab import BatchDesk, row_value
 from zoo.page.uploads import cached_file
 
@@ -126,6 +126,28 @@ def test_disagreement_counts_pixels_on_which_not_all_agree():
 
 def test_names_are_no_formulas():
     assert guarded("=cmd()") == "'=cmd()" and guarded("street.png") == "street.png"
+
+
+def test_photos_that_differ_in_ending_or_case_alone_get_masks_of_their_own():
+    photos = ["a/x.jpg", "IMG_1 (2).png", "IMG_1.JPG", "IMG_1.png", "img_1.webp", "x.jpg"]
+    masks = ["a/x.png", "IMG_1 (2).png", "IMG_1.png", "IMG_1 (3).png", "img_1 (4).png", "x.png"]
+    assert mask_names(photos) == dict(zip(photos, masks, strict=True))
+
+
+def test_no_mask_of_a_batch_is_lost_and_the_table_names_each(server, tmp_path):
+    desk, names = BatchDesk(server[0]), list(server[0].infos)[:2]
+    files = [{"path": cached_file(packed({"x.jpg": png(), "x.png": png((32, 16)), "bad.png": b"x"}), "all.zip")}]
+    batch = desk.prepare(files, names, {})
+    list(desk.work(batch, tmp_path / "masks.zip"))
+    with zipfile.ZipFile(tmp_path / "masks.zip") as archive:
+        lines = list(csv.DictReader(io.StringIO(archive.read("table.csv").decode())))
+        images = json.loads(archive.read("summary.json"))["images"]
+        told = {line["mask"]: line["image"] for line in lines if line["mask"]}
+        assert sorted(name for name in archive.namelist() if name.startswith("masks/")) == sorted(told)
+        assert len(told) == 4 and [line["image"] for line in lines if line["error"]] == ["bad.png"]
+        for mask, image in told.items():
+            assert Image.open(archive.open(mask)).size == ((64, 48) if image == "x.jpg" else (32, 16))
+    assert {entry["mask"]: one["name"] for one in images for entry in one["checkpoints"].values()} == told
 
 
 def batch_zip() -> bytes:

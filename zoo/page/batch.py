@@ -124,6 +124,9 @@ class Batch:
     forgotten: bool = False
     files: list[str] = field(default_factory=list)
 
+    def __post_init__(self):
+        self.names = mask_names([photo.name for photo in self.photos])
+
     def stop(self) -> None:
         """End the work after the photo that is being worked on."""
         self.stopped = True
@@ -166,7 +169,8 @@ class Batch:
                 pairs = self.count(result.mask, truth)
                 self.counts[name] = self.counts.get(name, 0) + pairs
                 row.checkpoints[name]["miou"] = self.score(pairs, labels.classes, labels.void)["miou"]
-            archive.writestr(mask_path(name, photo.name), result.mask_png)
+            row.checkpoints[name]["mask"] = path = mask_path(name, self.names[photo.name])
+            archive.writestr(path, result.mask_png)
         row.disagreement = disagreement(max(masks.values(), key=len))
         self.scored += truth is not None
 
@@ -194,9 +198,23 @@ def thumbnail(image: Image.Image) -> bytes:
     return jpeg_bytes(small)
 
 
-def mask_path(checkpoint: str, photo: str) -> str:
-    """Where the mask of a photo lies in the zip."""
-    return f"masks/{checkpoint.replace('/', '--')}/{PurePosixPath(photo).with_suffix('.png')}"
+def mask_names(photos: list[str]) -> dict[str, str]:
+    """{photo: its mask's name}, numbered where photos differ in ending alone, or in case, which many disks lack."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for photo in photos:
+        plain = PurePosixPath(photo).with_suffix(".png")
+        name, number = str(plain), 2
+        while name.casefold() in taken:
+            name, number = str(plain.with_stem(f"{plain.stem} ({number})")), number + 1
+        taken.add(name.casefold())
+        names[photo] = name
+    return names
+
+
+def mask_path(checkpoint: str, name: str) -> str:
+    """Where the mask of this name lies in the zip."""
+    return f"masks/{checkpoint.replace('/', '--')}/{name}"
 
 
 def disagreement(masks: list[np.ndarray]) -> float | None:
@@ -231,19 +249,19 @@ def facts(batch: Batch) -> dict:
 
 
 def table_csv(batch: Batch) -> str:
-    """One line per image and checkpoint: class shares in [0, 1], disagreement, mIoU where there is truth, distance."""
+    """One line per image and checkpoint: the mask's file, class shares in [0, 1], disagreement, mIoU, distance."""
     classes = list(dict.fromkeys(name for info in batch.infos for name in info.labels.classes))
     with io.StringIO(newline="") as text:
         table = csv.writer(text)
         numbers = ("miou", "mean_confidence", "distance_from_training")
-        table.writerow(["image", "checkpoint", "error", "disagreement", *numbers, *classes])
+        table.writerow(["image", "checkpoint", "mask", "error", "disagreement", *numbers, *classes])
         for row in batch.rows:
             if row.error:
-                table.writerow([guarded(row.name), "", str(row.error)])
+                table.writerow([guarded(row.name), "", "", str(row.error)])
             for name, entry in row.checkpoints.items():
                 shares = [entry["shares"].get(title, "") for title in classes]
                 values = [row.disagreement, *map(entry.get, numbers), *shares]
-                table.writerow([guarded(row.name), name, "", *values])
+                table.writerow([guarded(row.name), name, entry.get("mask", ""), "", *values])
         return text.getvalue()
 
 

@@ -5,7 +5,7 @@ import { text } from "../base/texts.js";
 import { ask, endWork } from "./engine.js";
 import { mount } from "./mount.js";
 import { inWords } from "./shown.js";
-import { zipped } from "./zip.js";
+import { maskNames, zipped } from "./zip.js";
 
 const batch = { data: null, part: null, work: null, addresses: [] };
 
@@ -58,11 +58,12 @@ async function startBatch(files, names) {
   clearBatch();
   const photos = files.sort((a, b) => (a.name < b.name ? -1 : 1));
   const work = { photos, names, rows: [], files: [], finished: false, stopped: false };
+  const masks = maskNames(photos.map(({ name }) => name));
   batch.work = work;
   showBatch();
   for (const [place, photo] of photos.entries()) {
     if (work.stopped) break;
-    const row = await rowOf(photo, stemOf(photos, place), work);
+    const row = await rowOf(photo, masks[place], work);
     if (row) work.rows.push(row);
     if (batch.work === work) showBatch();
   }
@@ -70,22 +71,15 @@ async function startBatch(files, names) {
   return undefined;
 }
 
-/** A file's name without its ending, numbered where an earlier file has it too. */
-function stemOf(photos, place) {
-  const stems = photos.map(({ name }) => name.replace(/\.\w+$/, ""));
-  const before = stems.slice(0, place).filter((stem) => stem === stems[place]).length;
-  return before ? `${stems[place]} (${before + 1})` : stems[place];
-}
-
 /** What became of one photo; null where the work was ended meanwhile. */
-async function rowOf(photo, stem, work) {
-  const row = { name: photo.name, cells: work.names.map(() => null), disagreement: null };
+async function rowOf(photo, file, work) {
+  const row = { name: photo.name, file, cells: work.names.map(() => null), disagreement: null };
   try {
     const { picture } = await ask("photo", { file: photo });
     const found = [];
     for (const name of work.names) found.push(await ask("segment", { network: batch.data.networks[name] }));
     const cells = found.map(({ shares, meanConfidence }) => ({ shares, meanConfidence }));
-    for (const [i, { mask }] of found.entries()) work.files.push([`masks/${work.names[i]}/${stem}.png`, mask]);
+    for (const [i, { mask }] of found.entries()) work.files.push([maskPath(work.names[i], file), mask]);
     return { ...row, src: held(picture), cells, disagreement: disagreement(found, work.names) };
   } catch (error) {
     const refusal = error.key ? error : { key: "site_failed", parts: { reason: error.message } };
@@ -94,6 +88,8 @@ async function rowOf(photo, stem, work) {
     return null;
   }
 }
+
+const maskPath = (network, file) => `masks/${network}/${file}`;
 
 /** Share of the pixels on which networks of one label set, of the most that share one, do not all say the same. */
 function disagreement(found, names) {
@@ -138,14 +134,14 @@ function csvOf({ rows, names }) {
   const { networks, labels } = batch.data;
   const classesOf = (name) => labels[networks[name].labels].classes.map((entry) => entry.name);
   const classes = [...new Set(names.flatMap(classesOf))];
-  const lines = [["image", "checkpoint", "error", "disagreement", "mean_confidence", ...classes]];
+  const lines = [["image", "checkpoint", "mask", "error", "disagreement", "mean_confidence", ...classes]];
   for (const row of rows) {
-    if (row.problem) lines.push([guarded(row.name), "", row.problem]);
+    if (row.problem) lines.push([guarded(row.name), "", "", row.problem]);
     row.cells.forEach((cell, i) => {
       if (!cell) return;
       const shares = Object.fromEntries(classesOf(names[i]).map((name, c) => [name, cell.shares[c]]));
       const values = [row.disagreement ?? "", cell.meanConfidence, ...classes.map((name) => shares[name] ?? "")];
-      lines.push([guarded(row.name), names[i], "", ...values]);
+      lines.push([guarded(row.name), names[i], maskPath(names[i], row.file), "", ...values]);
     });
   }
   return lines.map((line) => `${line.map(quoted).join(",")}\r\n`).join("");

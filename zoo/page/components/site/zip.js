@@ -47,3 +47,18 @@ export function zipped(files) {
   const end = record([[END, 4], ...counts, [length, 4], [offset, 4], [0, 2]]);
   return new Blob([...parts, ...central, ...end], { type: "application/zip" });
 }
+
+/**
+ * The names of photos' masks, numbered where photos differ only in their ending, or in case, which many disks lack.
+ * @param {string[]} photos in the order in which they are numbered
+ */
+export function maskNames(photos) {
+  const taken = new Set();
+  return photos.map((photo) => {
+    const stem = photo.replace(/(?<=.)\.[^.]+$/, "");
+    let name = `${stem}.png`;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number}).png`;
+    taken.add(name.toLowerCase());
+    return name;
+  });
+}
