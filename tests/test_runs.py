@@ -2,6 +2,8 @@
 
 import shutil
 from dataclasses import replace
+from errno import EACCES
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +54,31 @@ def test_finished_runs_are_offered_under_names_of_their_own(runs, settings):
     (only,) = (info for info in Catalog(replace(settings, checkpoints=runs / "b")).snapshot().checkpoints
                if info.source == "folder")  # fmt: skip
     assert only.offered_as == names[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [("iterdir", "staged"), ("is_file", "going/config.json"), ("is_dir", "going"), ("iterdir", "."), ("is_dir", ".")],
+)
+def test_a_folder_that_may_not_be_read_costs_nothing_but_what_is_in_it(runs, settings, monkeypatch, asked, refused):
+    plain, closed = getattr(Path, asked), runs / refused
+
+    def ask(path):
+        if path == closed:
+            raise PermissionError(EACCES, "Permission denied", str(path))
+        return plain(path)
+
+    def own():
+        snapshot = Catalog(replace(settings, checkpoints=runs)).snapshot()
+        found = [Path(info.location) for info in snapshot.checkpoints if info.source == "folder"]
+        return found, [text for text in snapshot.problems if "broken" not in text]
+
+    before, _ = own()
+    monkeypatch.setattr(Path, asked, ask)
+    found, (problem,) = own()
+    folder = closed.parent if closed.suffix else closed
+    assert problem == f"Folder {folder} is left out: Permission denied"
+    assert found == [place for place in before if not place.is_relative_to(folder)]
 
 
 def test_an_own_checkpoint_segments_on_the_page(runs, settings, tmp_path):

@@ -12,14 +12,17 @@ DEPTH = 2  # runs/NAME, and runs/NAME/fcn8s of staged training
 
 
 def scan_runs(root: Path, taken: set[str]) -> tuple[list[CheckpointInfo], list[str]]:
-    """The finished checkpoints at and below `root`, by folder, and one message per broken one.
+    """The finished checkpoints at and below `root`, by folder, and one message per broken one or unreadable folder.
 
     A name that is `taken`, or that two of them share, gets the beginning of the weights' hash behind it.
     """
-    if not root.is_dir():
-        return [], [f"{root}: no such folder; FCN_ZOO_CHECKPOINTS or --checkpoints names it"]
     found, problems, taken = [], [], set(taken)
-    for folder in checkpoint_folders(root, DEPTH):
+    try:
+        if not root.is_dir():
+            return [], [f"{root}: no such folder; FCN_ZOO_CHECKPOINTS or --checkpoints names it"]
+    except OSError as error:
+        return [], [unreadable(root, error)]
+    for folder in checkpoint_folders(root, DEPTH, problems):
         try:
             info = read_info(folder)
             if not info.file_bytes:
@@ -37,11 +40,26 @@ def scan_runs(root: Path, taken: set[str]) -> tuple[list[CheckpointInfo], list[s
     return found, problems
 
 
-def checkpoint_folders(root: Path, depth: int) -> Iterator[Path]:
-    """Folders with a configuration, at most so many levels below `root`; a run that goes on has none yet."""
-    if (root / CONFIG_FILE).is_file():
-        yield root
+def checkpoint_folders(root: Path, depth: int, problems: list[str]) -> Iterator[Path]:
+    """Folders with a configuration, at most so many levels below `root`; a run that goes on has none yet.
+
+    What cannot be looked into is passed over, and a message on it goes to `problems`.
+    """
+    try:
+        if not root.is_dir():
+            return
+        finished = (root / CONFIG_FILE).is_file()
+        inside = [] if finished or not depth else sorted(root.iterdir())
+    except OSError as error:
+        problems.append(unreadable(root, error))
         return
-    for folder in sorted(root.iterdir()) if depth else []:
-        if folder.is_dir() and not folder.name.startswith((".", "__")):
-            yield from checkpoint_folders(folder, depth - 1)
+    if finished:
+        yield root
+    for path in inside:
+        if not path.name.startswith((".", "__")):
+            yield from checkpoint_folders(path, depth - 1, problems)
+
+
+def unreadable(folder: Path, error: OSError) -> str:
+    """The message on a folder that the system keeps closed."""
+    return f"Folder {folder} is left out: {error.strerror or error}"
