@@ -94,6 +94,15 @@ def test_repositories_and_collections_are_listed(hub, settings, checkpoint):
     assert len(listing.problems) == 2 and any("ana/gone" in problem for problem in listing.problems)
 
 
+def test_a_model_without_an_owner_is_named_and_costs_a_collection_nothing_else(hub, settings, checkpoint):
+    hub.add("bo/three", checkpoint)
+    hub.collections["ana/street-scenes-1"] = ["legacy-model", "bo/three"]
+    listing = list_checkpoints(replace(settings, collections=("ana/street-scenes-1",)))
+    assert [info.location for info in listing.checkpoints] == ["bo/three"]
+    (problem,) = listing.problems
+    assert "'legacy-model' does not name a repository" in problem
+
+
 def test_a_poisoned_repository_is_named_and_left_out_of_the_listing(hub, settings, checkpoint):
     hub.add(NAME, checkpoint)
     hub.add("ana/broken", {"config.json": b"{"})

@@ -119,8 +119,8 @@ def _list(settings: HubSettings, watch: Watch, known: dict[tuple[str, str], dict
         if len(models) >= settings.limit:
             problems.append(f"Models of {author}: only the first {settings.limit} are shown.")
     for name in [*settings.repos, *_collected(settings, watch, problems)]:
-        repository, revision = parse_repository(name, settings.endpoint)
         try:
+            repository, revision = parse_repository(name, settings.endpoint)
             found[repository] = get_json(
                 repository_address(repository, revision), settings, watch, subject=repository, query=expand
             )
