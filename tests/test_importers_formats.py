@@ -111,6 +111,27 @@ def test_cvat_s_xml_with_entities_is_not_expanded(tmp_path, capsys):
     refused(capsys, "declares a document type", "cvat", tmp_path / "cvat", tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["my_task.xml", "annotations_2.xml", "annotations.xml"])
+def test_cvat_s_file_may_have_any_name(tmp_path, capsys, name):
+    root = make_cvat(tmp_path / "cvat", "<box label='car' xtl='1' ytl='1' xbr='9' ybr='9'/>")
+    text = (root / "annotations.xml").read_text()
+    (root / "annotations.xml").unlink()
+    photo(root / "images" / "q.png")
+    image = text[text.index("<image") : text.index("</annotations>")]
+    (root / name).write_text(text.replace(image, image + image.replace("p.png", "q.png")))
+    status, printed, error = run(capsys, "cvat", root / name, tmp_path / "out")
+    assert (status, error) == (0, "") and "2 photos: 1 train, 1 val; 0.2 to val" in printed
+
+
+def test_subsets_of_other_names_are_not_blamed_on_a_flag_that_nobody_gave(tmp_path, capsys):
+    root = make_cvat(tmp_path / "cvat", "")
+    path = root / "annotations.xml"
+    path.write_text(path.read_text().replace("<image ", "<image subset='summer' "))
+    wanted = "needs subsets called train and val; the export has 'summer'; give a fraction"
+    refused(capsys, f"error: to divide photos as the export does {wanted}", "cvat", root, tmp_path / "out")
+    refused(capsys, f"error: --split subsets {wanted}", "cvat", root, tmp_path / "out", "--split", "subsets")
+
+
 # Label Studio
 
 
@@ -366,6 +387,13 @@ def make_roboflow(root: Path, mask: np.ndarray, table="Pixel Value, Class\n0, ba
     return root
 
 
+def test_the_name_of_the_folder_of_an_export_without_splits_is_no_subset(tmp_path, capsys):
+    root = make_roboflow(tmp_path / "r", boxes((1, 3, 3, 20, 20)))
+    shutil.move(root / "train", tmp_path / "my-export")
+    status, printed, error = run(capsys, "roboflow", tmp_path / "my-export", tmp_path / "out")
+    assert (status, error) == (0, "") and "2 photos: 1 train, 1 val; 0.2 to val" in printed
+
+
 def test_roboflow_s_masks_and_classes(tmp_path, capsys):
     mask = boxes((1, 3, 3, 20, 20))
     status, printed, error = run(capsys, "roboflow", make_roboflow(tmp_path / "r", mask), tmp_path / "out")
@@ -608,6 +636,25 @@ def test_a_hub_that_sends_more_than_it_said_is_not_believed(hub, tmp_path, capsy
     assert not list((tmp_path / "cache").rglob("*.parquet"))
 
 
+# Hidden files that macOS leaves beside others
+
+
+def test_hidden_files_are_no_part_of_an_export(tmp_path, capsys):
+    mask = boxes((1, 3, 3, 20, 20))
+    exports = {
+        "roboflow": (make_roboflow(tmp_path / "roboflow", mask), "train/._train0_jpg.rf.0a0_mask.png"),
+        "voc": (make_voc(tmp_path / "voc", Image.fromarray(mask)), "ImageSets/Segmentation/._default.txt"),
+        "huggingface": (make_parquet(tmp_path / "huggingface"), "._train.parquet"),
+        "camvid": (Path(shutil.copytree(DATA / "datumaro" / "camvid_mask", tmp_path / "camvid")), "._train.txt"),
+        "cvat": (Path(shutil.copytree(DATA / "datumaro" / "cvat_polygon", tmp_path / "cvat")), "._train.xml"),
+    }
+    for name, (root, hidden) in exports.items():
+        (root / hidden).write_bytes(b"\0\5\x16\7 of macOS\n")
+        division = ["--split", "0"] if name in ("voc", "huggingface") else []
+        status, _, error = run(capsys, name, root, tmp_path / f"out-{name}", *division)
+        assert (status, error) == (0, ""), name
+
+
 # Splits
 
 
@@ -656,6 +703,7 @@ def test_copies_that_roboflow_augments_stay_with_their_photo(tmp_path, capsys):
         (["--split", "nan"], r"--split nan"),
         (["--split", "subsets"], r"needs subsets called train and val; the export has ''"),
         (["--group", "("], r"--group '\('"),
+        (["--group", "(p0)?"], r"--group '\(p0\)\?': its group finds nothing in the name 'a_001\.png'"),
         (["--group", "zzz"], r"--group 'zzz': does not match the name 'a_001\.png'"),
     ],
 )

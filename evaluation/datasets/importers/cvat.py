@@ -22,6 +22,7 @@ from evaluation.datasets.importers.project import (
     list_classes,
     read_bytes,
 )
+from evaluation.datasets.importers.splitting import SUBSETS
 
 WITHOUT_AREA = ("polyline", "points", "skeleton", "cuboid", "tag")
 
@@ -53,12 +54,11 @@ def read_cvat(source: str, options: Options) -> Project:
             layers = [shape[1:] for shape in sorted(shapes, key=lambda shape: shape[0])]
             size = (integer(image, "width", where), integer(image, "height", where))
             subset = image.get("subset", "")
+            told = subset or (path.stem if path.stem.casefold() in SUBSETS else "")  # datumaro: a file for each subset
             near = [path.parent / "images" / subset, path.parent / "images", path.parent]
             photo = finder.find(image.get("name", ""), where, near=near)
             draw = partial(paint, layers, classes.unlabelled)
-            project.samples.append(
-                Sample(finder.name(photo), photo, draw, size, where, subset or path.stem.removeprefix("annotations"))
-            )
+            project.samples.append(Sample(finder.name(photo), photo, draw, size, where, told))
     return project
 
 

@@ -25,6 +25,7 @@ from evaluation.datasets.importers.project import (
     list_classes,
     read_json,
     read_names,
+    visible,
 )
 from evaluation.datasets.importers.splitting import SUBSETS
 
@@ -55,7 +56,7 @@ def read_huggingface(source: str, options: Options) -> Project:
 
 def local_files(folder: Path) -> tuple[list[Path], Path | None, str]:
     """Parquet files of a folder (or the one file), the file of labels if there is one, and what to call them."""
-    files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*.parquet") if path.is_file())
+    files = [folder] if folder.is_file() else visible(path for path in folder.rglob("*.parquet") if path.is_file())
     if not files:
         raise DatasetError(f"{folder}: holds no parquet file")
     base = folder.parent if folder.is_file() else folder

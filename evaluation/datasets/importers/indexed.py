@@ -23,6 +23,7 @@ from evaluation.datasets.importers.project import (
     list_classes,
     read_bytes,
     read_names,
+    visible,
 )
 from zoo.labels import CITYSCAPES, PASCAL_VOC, spread_palette
 
@@ -69,7 +70,7 @@ def read_camvid(source: str, options: Options) -> Project:
     table = colour_table(colours, classes, listing)
     ids = {number: classes.id(name, str(listing)) for number, name in enumerate(colours)} | {VOID: VOID}
     finder = PhotoFinder(root, options)
-    for path in sorted(root.glob("*.txt")):
+    for path in visible(root.glob("*.txt")):
         lines = [] if path == listing else read_bytes(path).decode("utf-8-sig", "replace").splitlines()
         for number, line in enumerate(lines):
             where = f"{path}: line {number + 1}"
@@ -99,11 +100,12 @@ def read_roboflow(source: str, options: Options) -> Project:
     project = Project(classes.names, classes.order, [], void=list(classes.void))
     finder = PhotoFinder(root, options)
     for path in tables:
-        for mask in sorted(path.parent.glob("*_mask.png")):
+        subset = path.parent.name if path.parent != root else ""
+        for mask in visible(path.parent.glob("*_mask.png")):
             table = {value: classes.id(name, str(path)) for value, name in first.items()}
             photo = photo_of(finder, mask.stem.removesuffix("_mask"), path.parent, str(mask))
             draw = partial(values_to_ids, mask, table, f"see {path.name}")
-            project.samples.append(Sample(finder.name(photo), photo, draw, None, str(mask), path.parent.name))
+            project.samples.append(Sample(finder.name(photo), photo, draw, None, str(mask), subset))
     return project
 
 
@@ -205,7 +207,7 @@ def colours_or_ids(path: Path, table: dict[Colour, int], ids: dict[int, int], li
 
 def voc_lists(root: Path) -> list[tuple[str, str]]:
     """(stem, subset) of every photo: by the lists of ImageSets/Segmentation, else one for each mask."""
-    lists = sorted((root / "ImageSets" / "Segmentation").glob("*.txt"))
+    lists = visible((root / "ImageSets" / "Segmentation").glob("*.txt"))
     if len(lists) > 1:
         lists = [path for path in lists if path.stem.casefold() != "trainval"]
     found: dict[str, str] = {}

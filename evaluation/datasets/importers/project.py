@@ -156,7 +156,12 @@ def files(folder: Path, *suffixes: str) -> list[Path]:
     if not folder.is_dir():
         raise DatasetError(f"{folder}: no such folder")
     found = (path for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(path for path in found if not path.name.startswith(".") and "__MACOSX" not in path.parts)
+    return [path for path in visible(found) if "__MACOSX" not in path.parts]
+
+
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """These paths, sorted, without hidden ones (`._train.txt`, `.DS_Store`)."""
+    return sorted(path for path in paths if not path.name.startswith("."))
 
 
 def photos(folder: Path) -> list[Path]:

@@ -39,8 +39,9 @@ def split(
     unknown = sorted({name for name in subsets if name.strip().casefold() not in {*SUBSETS, *NO_SUBSET}})
     if how == "subsets" or (how == "auto" and unknown):
         there = ", ".join(repr(name) for name in sorted(set(subsets))) or "none"
+        asked = "--split subsets" if how == "subsets" else "to divide photos as the export does"
         raise DatasetError(
-            f"--split subsets needs subsets called train and val; the export has {there}; give a fraction, --split 0.2"
+            f"{asked} needs subsets called train and val; the export has {there}; give a fraction, --split 0.2"
         )
     fraction = 0.2 if how == "auto" else read_fraction(how)
     apart = [SUBSETS.get(subset.strip().casefold()) == "test" for subset in subsets]
@@ -109,7 +110,12 @@ def group_of(name: str, pattern: str | None) -> str:
             raise DatasetError(f"--group {pattern!r}: is not a regular expression ({error})") from None
         if not found:
             raise DatasetError(f"--group {pattern!r}: does not match the name {name!r}")
-        return found[1] if found.re.groups else found[0]
+        sequence = found[1] if found.re.groups else found[0]
+        if sequence is None:  # the whole matches, its group takes no part
+            raise DatasetError(
+                f"--group {pattern!r}: its group finds nothing in the name {name!r}; give one that always does"
+            )
+        return sequence
     folder, _, last = name.rpartition("/")
     stem = re.sub(r"^[0-9a-f]{8}-", "", last.rpartition(".")[0] or last)  # Label Studio puts this before an upload
     stem = stem.split(".rf.")[0] if ".rf." in stem else re.sub(r"\d+$", "", stem).rstrip("_-. ")
