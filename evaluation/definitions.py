@@ -18,7 +18,7 @@ from evaluation.counting.definitions import CONVENTIONS, GRID, OURS, Claim, Read
 from evaluation.datasets.classes import read_label_set
 from evaluation.datasets.dataset import DatasetError
 from evaluation.datasets.mask_files import open_masks, pair_matrices
-from evaluation.measuring.results import ResultError, read_result
+from evaluation.measuring.results import ResultError, read_result, result_paths
 from zoo.images.archive import PAGE
 from zoo.images.photo import ImageError
 from zoo.images.workers import decode_mask
@@ -169,8 +169,8 @@ def of_result(name: str) -> np.ndarray:
     """(n, C + 1, C + 1) counts of a stored result, with nothing known of void; ResultError where there is none."""
     path = Path(name)
     if not path.is_file():
-        found = sorted(RESULTS.glob(f"{name}*.json"))
-        path = next((one for one in found if one.stem.split("__")[0] == name), RESULTS / f"{name}.json")
+        other = path if path.suffix == ".json" else RESULTS / f"{name}.json"  # which read_result says is missing
+        path = next((one for one in result_paths(RESULTS) if one.stem.split("__")[0] == name), other)
     return np.pad(read_result(path).counts.matrices, ((0, 0), (0, 1), (0, 1)))
 
 

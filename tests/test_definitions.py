@@ -258,13 +258,19 @@ def test_figures_that_are_equal_share_a_row():
     assert len(named) == len(set(named)) == len(CONVENTIONS)
 
 
-def test_longer_name_and_stored_results(monkeypatch, capsys):
+def test_longer_name_and_stored_results(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["", "--result", "fcn8s-vgg16bn-w25-dice-camvid", "--format", "csv"])
     with pytest.raises(SystemExit) as ended:
         runpy.run_module("evaluation.compare-definitions", run_name="__main__")
     printed = capsys.readouterr().out
     assert ended.value.code == 0 and ",0.63667" in printed.splitlines()[1] and "errors" not in printed
     assert main(["--result", "nothing"]) == 1 and "no such file" in capsys.readouterr().err
+    for name in (tmp_path / "none.json", tmp_path / "none" / "none.json", tmp_path / "none"):
+        assert main(["--result", str(name)]) == 1
+        error = capsys.readouterr().err
+        assert f"{name.with_suffix('.json')}: no such file" in error and len(error.splitlines()) == 1
+    for name in ("*", "[", "**/x", "../results"):
+        assert main(["--result", name]) == 1 and "no such file" in capsys.readouterr().err
 
 
 def test_masks_that_do_not_belong_together_are_refused(folders, tmp_path, capsys):
