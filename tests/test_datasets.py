@@ -185,6 +185,18 @@ def test_cityscapes_has_19_train_ids(tmp_path):
     assert set(np.delete(mask, ids)) == {255}
 
 
+def test_hidden_files_are_no_cities_and_no_photos_of_cityscapes(tmp_path):
+    photos = write_cityscapes(tmp_path) / "leftImg8bit" / "train"
+    expected = open_dataset("cityscapes", tmp_path, "train")
+    for path in (photos, photos / "aachen"):
+        (path / ".DS_Store").write_bytes(b"Bud1")
+        (path / "Thumbs.db").write_bytes(b"")
+    (photos / "aachen" / "._aachen_000000_000019_leftImg8bit.png").write_bytes(b"AppleDouble")
+    assert open_dataset("cityscapes", tmp_path, "train") == expected
+    (photos / "aachen" / "README").write_text("mine")
+    assert "1 files are passed over" in open_dataset("cityscapes", tmp_path, "train").notes[0]
+
+
 @pytest.mark.parametrize(
     ("name", "split", "change", "message"),
     [

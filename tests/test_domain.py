@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from evaluation.domain.measure import CONDITIONS, auroc, descriptors, spoilt, tell
-from evaluation.domain.photos import carried_photos, drawing, is_held_out, noise, walk_of
+from evaluation.domain.photos import carried_photos, drawing, images_in, is_held_out, noise, walk_of
 from zoo.checkpoints.folder import load_folder, read_info, save
 from zoo.checkpoints.information import DOMAIN_FILE, CheckpointError
 from zoo.checkpoints.statistics import write_domain
@@ -174,3 +174,9 @@ def test_the_summary_says_it_in_numbers_and_words(tmp_path):
         assert (facts["checkpoints"][0]["distance_from_training"] > 1) is unlike
         assert any("streets that these checkpoints know" in note for note in facts["image"]["notes"]) is unlike
         assert any("ruas" in note for note in viewer_value(work, {}, "pt-BR")["warnings"]) is unlike
+
+
+def test_hidden_files_are_no_photos(tmp_path):
+    for name in ("a.png", "._a.png", ".hidden.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    assert images_in(tmp_path) == [tmp_path / "a.png"]

@@ -1,4 +1,4 @@
-"""Cityscapes (fine annotations, 19 train ids) read through torchvision from `leftImg8bit/` and `gtFine/`.
+"""Cityscapes (fine annotations, 19 train ids, as torchvision lists them) from `leftImg8bit/` and `gtFine/`.
 
 Its licence asks everyone to register, so it is never downloaded. The sequence of an image is its city.
 """
@@ -6,6 +6,7 @@ Its licence asks everyone to register, so it is never downloaded. The sequence o
 from pathlib import Path
 
 from evaluation.datasets.dataset import DatasetError, SegmentationDataset, list_split
+from evaluation.datasets.pairing import passed_over, sort_files
 from zoo.labels import CITYSCAPES
 
 
@@ -21,10 +22,17 @@ def open_cityscapes(root: Path, split: str) -> SegmentationDataset:
                 f"{folder}: no such folder; register at www.cityscapes-dataset.com and unpack "
                 "leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip"
             )
-    found = Cityscapes(root, split=split, mode="fine", target_type="semantic")
-    pairs = sorted(zip(found.images, (target for (target,) in found.targets), strict=True))
-    images, masks = [Path(image) for image, _ in pairs], [Path(mask) for _, mask in pairs]
+    # Listed here, since torchvision takes every hidden file for a city or a photo.
+    images, passed = sort_files(root / "leftImg8bit" / split)
+    images.sort(key=str)
+    masks = [root / "gtFine" / split / path.parent.name / mask_name(path) for path in images]
     void = CITYSCAPES.void
     class_ids = {entry.id: entry.train_id for entry in Cityscapes.classes if entry.id >= 0} | {void: void}
     options = {"sequence": lambda path: path.parent.name, "class_ids": class_ids}
+    options["notes"] = tuple(passed_over(root / "leftImg8bit" / split, passed))
     return list_split("cityscapes", split, CITYSCAPES, images, masks, **options)
+
+
+def mask_name(photo: Path) -> str:
+    """'aachen_000000_000019_gtFine_labelIds.png' for aachen_000000_000019_leftImg8bit.png."""
+    return f"{photo.name.split('_leftImg8bit')[0]}_gtFine_labelIds.png"

@@ -39,8 +39,9 @@ def is_held_out(path: Path) -> bool:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """PNG and JPEG files of a folder, sorted; of its `images` folders where it has splits."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    """PNG and JPEG files of a folder, sorted, hidden ones left out; of its `images` folders where it has splits."""
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in (".png", ".jpg", ".jpeg"))
+    found = sorted(path for path in found if not path.name.startswith("."))
     return [path for path in found if path.parent.name == "images"] or found
 
 
