@@ -194,6 +194,46 @@ def test_pull_keeps_folders_that_hold_something_else(bundled, hub, capsys, tmp_p
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_is_no_checkpoint_because_it_holds_some_config_json(bundled, hub, capsys, tmp_path):
+    hub.add("ana/net", bundled / EIGHT)
+    (tmp_path / "web" / "src").mkdir(parents=True)
+    (tmp_path / "web" / "config.json").write_text('{"port": 80}')
+    (tmp_path / "web" / "src" / "main.js").write_text("years of work")
+    torch.save(weights("fcn8s", channels=widths(1 / 16)), tmp_path / "weights.pth")
+    shutil.copy(bundled / EIGHT / "model.safetensors", tmp_path / "web")
+    before = contents(tmp_path / "web")
+    for command in (["pull", "ana/net", "--into"], ["convert", str(tmp_path / "weights.pth")], ["shard"]):
+        assert main([*command, str(tmp_path / "web")]) == 1
+        assert "something other than a checkpoint; name a new or empty folder" in capsys.readouterr().err
+    assert contents(tmp_path / "web") == before
+    assert main(["pull", "ana/net", "--into", str(tmp_path / "weights.pth")]) == 1
+    assert "is a file; name a folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "masks/a.png", "state.pt", "LICENSE/mine.txt", ".eval_results/a.txt"])
+def test_pull_replaces_a_checkpoint_folder_and_no_other_file_in_it(bundled, hub, capsys, tmp_path, name):
+    hub.add("ana/net", bundled / EIGHT)
+    target = tmp_path / "copy"
+    target.mkdir()
+    assert main(["pull", "ana/net", "--into", str(target)]) == 0
+    before = contents(target)
+    (target / ".eval_results").mkdir(exist_ok=True)
+    (target / ".eval_results" / "camvid.yaml").write_text("old")
+    (target / "example.png").write_text("old")
+    assert main(["pull", "ana/net", "--into", str(target)]) == 0 and contents(target) == before
+    (target / name).parent.mkdir(exist_ok=True)
+    (target / name).write_text("years of work")
+    capsys.readouterr()
+    assert main(["pull", "ana/net", "--into", str(target)]) == 1
+    said = capsys.readouterr().err
+    assert f"holds {name.partition('/')[0] if name[0] != '.' else name} beside a checkpoint" in said
+    assert (target / name).read_text() == "years of work"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

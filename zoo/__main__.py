@@ -16,7 +16,7 @@ from zoo.checkpoints.card import draw_picture, find_results, find_seeds, write_c
 from zoo.checkpoints.conversion import SOURCES, convert
 from zoo.checkpoints.export import REQUIREMENTS, WEIGHTS, export
 from zoo.checkpoints.folder import bundled_folder, load_folder, read_info
-from zoo.checkpoints.information import CheckpointError, CheckpointInfo, describe
+from zoo.checkpoints.information import CONFIG_FILE, CheckpointError, CheckpointInfo, describe
 from zoo.checkpoints.shards import SHARD_BYTES, shard_folder
 from zoo.checkpoints.terms import terms_of
 from zoo.checkpoints.verification import verify
@@ -24,6 +24,7 @@ from zoo.config import VARIANTS
 from zoo.hub.catalog import Catalog, find, select
 from zoo.hub.deploy import deploy, deploy_static
 from zoo.hub.download import amount, copy_folder, pull
+from zoo.hub.into import check_configuration, check_replaceable
 from zoo.hub.listing import list_checkpoints
 from zoo.hub.publish import push, push_report
 from zoo.hub.requests import parse_repository
@@ -197,13 +198,14 @@ def run_card(options) -> None:
 
 def run_pull(options) -> None:
     """Download with progress and print the folder."""
+    if options.into:
+        check_replaceable(Path(options.into))  # before minutes are spent on the download
     folder, info = pull(options.repository, revision=options.revision, progress=show_progress, companions=True)
     if sys.stderr.isatty():
         print(file=sys.stderr)
     if options.into:
         target = Path(options.into)
-        if target.exists() and not (target / "config.json").is_file() and any(target.iterdir()):
-            raise CheckpointError(f"{target}: holds something other than a checkpoint; name another folder")
+        check_replaceable(target)
         copy_folder(folder, target)
         folder = target
     print(f"{info.name} at commit {info.revision} is in {folder}")
@@ -261,13 +263,17 @@ def run_deploy_static(options) -> None:
 
 def run_shard(options) -> None:
     """Divide the weights and print the files; results and card have to be made anew, and it says so."""
-    for path in shard_folder(local_folder(options.checkpoint, remote=False), round(options.megabytes * 1e6)):
+    folder = local_folder(options.checkpoint, remote=False)
+    check_configuration(folder)
+    for path in shard_folder(folder, round(options.megabytes * 1e6)):
         print(path)
     print("The sha256 is another one: evaluate the checkpoint again and write its card anew.", file=sys.stderr)
 
 
 def run_convert(options) -> None:
     """Convert a weights file and print what came out."""
+    if (Path(options.out) / CONFIG_FILE).is_file():  # it would be replaced
+        check_configuration(Path(options.out))
     info = convert(options.file, options.out, source=options.source, padding=options.padding, half=options.half)
     print(f"{info.name} ({info.parameters:,} parameters, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
 
