@@ -144,6 +144,17 @@ def test_a_run_that_fails_stops_no_other_and_is_told(root, tmp_path, monkeypatch
     assert [path.name for path in out.iterdir()] == ["small"]
 
 
+def test_what_lies_where_a_checkpoint_is_to_go_stays(root, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(gpu, "QUEUE", (("small", (0,)),))
+    notes = tmp_path / "out" / "small" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("years of work")
+    command = ["--data", str(root), "--device", "cpu", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--no-rates", "--side-by-side", "1"]) == 2
+    assert f"{notes.parent}: holds something other than a checkpoint; move it away" in caplog.text
+    assert [path.read_text() for path in notes.parent.iterdir()] == ["years of work"]
+
+
 def test_processes_side_by_side_share_the_processor(tmp_path):
     with ProcessPoolExecutor(1, get_context("spawn"), gpu.begin_process, (tmp_path, 1)) as pool:
         assert pool.submit(torch.get_num_threads).result() == 1

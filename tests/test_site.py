@@ -198,6 +198,25 @@ def fake_engine(root: Path) -> Path:
     return root
 
 
+def test_a_site_replaces_an_earlier_one_and_nothing_that_was_put_beside_it(tmp_path, monkeypatch):
+    for name in ("write_engine", "write_networks", "write_data", "write_lesson", "measured"):
+        monkeypatch.setattr(build, name, lambda *_: None)
+    monkeypatch.setattr(build, "runtime_folder", lambda _: tmp_path)
+    monkeypatch.setattr(build, "ticked_first", lambda *_: [])
+    monkeypatch.setattr(build, "write_page", lambda infos, chance, folder: (folder / build.MARK).write_text("new"))
+    out = tmp_path / "docs"
+    for earlier in (False, True):
+        assert out.exists() == earlier
+        build.build_site(out, board={}, chance=0.0, lesson=dict)
+    (out / build.MARK).write_text("old")
+    (out / ".git").mkdir()
+    (out / ".git" / "HEAD").write_text("years of work")
+    with pytest.raises(CheckpointError, match=r"docs: holds \.git beside a static page, which would be lost"):
+        build.build_site(out, board={}, chance=0.0, lesson=dict)
+    assert (out / ".git" / "HEAD").read_text() == "years of work" and (out / build.MARK).read_text() == "old"
+    assert {path.name for path in tmp_path.iterdir()} == {"docs"}
+
+
 def test_a_folder_of_something_else_and_unknown_networks_are_refused(tmp_path, capsys):
     engine = fake_engine(tmp_path / "engine")
     (tmp_path / "photos").mkdir()

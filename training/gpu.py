@@ -197,6 +197,8 @@ def rates_of(job: Job, options: argparse.Namespace) -> dict:
 def one(job: Job, run: Path, out: Path, root: Path, device: str, deadline: float) -> None:
     """Train a job, or go on with it, and copy what is finished; raises OutOfTime where there is none left."""
     started = time.monotonic()
+    if out.exists() and not (out / CONFIG_FILE).is_file() and (out.is_file() or any(out.iterdir())):
+        raise TrainingError(f"{out}: holds something other than a checkpoint; move it away or choose another --out")
     if not (run / CONFIG_FILE).is_file():
         if time.monotonic() >= deadline:
             raise OutOfTime(f"{job.name} and what follows are still to be trained; the same command goes on there")

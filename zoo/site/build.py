@@ -75,7 +75,20 @@ def build_site(
         write_data(infos, files, board, folder)
         write_lesson(lesson, ticked_first(infos, board), folder)
         write_page(infos, chance, folder)
+        check_only_a_site(out, folder)
         return measured(out, folder, infos, files)
+
+
+def check_only_a_site(out: Path, new: Path) -> None:
+    """Raise CheckpointError where `out` holds what the `new` site does not, such as a repository: it would be lost."""
+    names = sorted(
+        {path.name for path in out.iterdir()} - {path.name for path in new.iterdir()} if out.is_dir() else ()
+    )
+    if names:
+        raise CheckpointError(
+            f"{out}: holds {', '.join(names[:3])} beside a static page, which would be lost; move it away or name "
+            "another folder"
+        )
 
 
 def chosen(names: Sequence[str]) -> list[CheckpointInfo]:
