@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import struct
 import zipfile
 
 import numpy as np
@@ -106,6 +107,27 @@ def test_links_passwords_sizes_and_damage_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(zips, "ENTRY_BYTES", 0)
     with pytest.raises(ImageError, match="entries; at most"):
         read_photos([stored(tmp_path, "list.zip", packed({"a.png": png()}))])
+
+
+def zip64(entries: dict[str, bytes], gap: int = 0) -> bytes:
+    """A zip whose list is told by a zip64 record alone, `gap` bytes before its locator; the end tells of none."""
+    content = packed(entries)
+    at = content.rfind(b"PK\5\6")
+    number, _, length, place = struct.unpack("<HHII", content[at + 8 : at + 20])
+    record = zips.RECORD.pack(b"PK\6\6", 44 + gap, 45, 45, 0, 0, number, number, length, place) + bytes(gap)
+    return content[:at] + record + zips.LOCATOR.pack(b"PK\6\7", 0, at, 1) + b"PK\5\6" + bytes(18)
+
+
+def test_the_list_of_a_zip64_is_bounded_before_it_is_read(tmp_path, monkeypatch):
+    entries = {f"{one}.png": png() for one in range(3)}
+    path = stored(tmp_path, "large.zip", zip64(entries))
+    assert zip_entries(path).keys() == entries.keys()
+    monkeypatch.setattr(zips, "ENTRY_BYTES", 50)  # each takes 51
+    apart = stored(tmp_path, "apart.zip", zip64(entries, gap=8))
+    monkeypatch.setattr(zips.zipfile, "ZipFile", None)  # what is refused is not opened
+    for refused in (path, apart):
+        with pytest.raises(ImageError, match="zip has 3 entries; at most 2"):
+            zip_entries(refused, Limits(entries=2))
 
 
 def test_an_entry_that_holds_more_than_it_claims_is_refused(tmp_path):

@@ -9,12 +9,15 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from zoo.images.photo import ImageError
 from zoo.text import Message
 
 ENTRY_BYTES = 1000  # that an entry may take in the list, long names included
 ZIP_END_BYTES = 22 + 65_535  # where the end of a zip says how long that list is
+LOCATOR = struct.Struct("<4sIQI")  # before the end of a zip64: where its record lies
+RECORD = struct.Struct("<4sQ2H2I4Q")  # of a zip64; its last four: entries here and in all, length and place of the list
 MAXIMUM_RATIO = 200  # of an entry above 1 MB; photos and masks stay far below
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".heif")
 
@@ -58,14 +61,36 @@ def zip_entries(path: str | Path, limits: Limits = PAGE) -> dict[str, Callable[[
 def check_directory(path: str | Path, limits: Limits) -> None:
     """Raise ArchiveError for a zip whose list of entries is too long to be read at all."""
     with open(path, "rb") as file:
-        file.seek(max(0, file.seek(0, 2) - ZIP_END_BYTES))
+        start = max(0, file.seek(0, 2) - ZIP_END_BYTES)
+        file.seek(start)
         content = file.read()
-    at = content.rfind(b"PK\5\6")
-    if at < 0 or len(content) < at + 22:
-        raise zipfile.BadZipFile
-    entries, length = struct.unpack("<HI", content[at + 10 : at + 16])
+        at = content.rfind(b"PK\5\6")
+        if at < 0 or len(content) < at + 22:
+            raise zipfile.BadZipFile
+        sizes = [struct.unpack("<HI", content[at + 10 : at + 16]), *large_sizes(file, start + at)]
+    length, entries = max((length, entries) for entries, length in sizes)
     if length > limits.entries * ENTRY_BYTES:
         raise ArchiveError(Message("error_zip_entries", number=entries, maximum=limits.entries))
+
+
+def large_sizes(file: BinaryIO, end: int) -> list[tuple[int, int]]:
+    """Entries and length of the list as a zip64 record gives them, which counts whatever the zip's end at `end` says.
+
+    The record lies before its locator, or where that points: which of the two is believed depends on Python's version.
+    """
+    file.seek(max(0, end - LOCATOR.size))
+    content = file.read(LOCATOR.size)
+    if len(content) < LOCATOR.size or not content.startswith(b"PK\6\7"):
+        return []
+    _, _, offset, _ = LOCATOR.unpack(content)
+    found = []
+    for place in (end - LOCATOR.size - RECORD.size, offset):
+        if 0 <= place < end:
+            file.seek(place)
+            record = file.read(RECORD.size)
+            if len(record) == RECORD.size and record.startswith(b"PK\6\6"):
+                found.append(RECORD.unpack(record)[7:9])
+    return found
 
 
 def is_wanted(entry: zipfile.ZipInfo) -> bool:
