@@ -5,6 +5,7 @@ import json
 import threading
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from PIL import Image
 from zoo.hub import background as waiting
 from zoo.hub.catalog import Snapshot
 from zoo.hub.once import Once
+from zoo.hub.requests import HubUnreachable
 from zoo.images.examples import examples
 from zoo.images.photo import ImageError, decode_image
 from zoo.labels import CAMVID
@@ -135,6 +137,38 @@ def test_panels_say_how_much_of_a_download_has_come(page, monkeypatch):
     assert messages[:3] == [*coming, [("done", ""), ("running", "")]]
     assert messages[-1] == [("done", "")] * 2 and not segmenter.amounts
     assert len(list(Comparison("x", comparison.decoded, comparison.infos).advance(segmenter))) == 2  # all at hand
+
+
+def test_a_download_is_given_up_only_where_nobody_wants_it_any_more(page, monkeypatch):
+    monkeypatch.setattr(waiting, "TICK_SECONDS", 0.01)
+    info, view, begun, left = page.infos[LADDER[0]], View((8, 8)), threading.Event(), threading.Event()
+
+    def failing(info, progress):
+        progress(1, 2)
+        raise HubUnreachable("away")
+
+    def loaded(info, progress):
+        begun.set()
+        progress(1, 2)
+        assert left.wait(10)
+        progress(2, 2)
+        return SimpleNamespace(nbytes=1)
+
+    segmenter = Segmenter(failing)
+    with pytest.raises(HubUnreachable, match="away"):
+        list(segmenter.coming(info, "digest", view))
+    segmenter.load = loaded
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(segmenter.model, info)  # of a photo of a batch, to which nobody's leaving is of concern
+        assert begun.wait(10)
+        visitor = segmenter.coming(info, "digest", view)
+        assert next(visitor) == (1, 2)
+        visitor.close()
+        left.set()
+        assert batch.result(10).nbytes == 1
+    assert not segmenter.waiting and not segmenter.amounts
+    segmenter.models = Once(1)  # it had to go for others
+    assert segmenter.model(info).nbytes == 1
 
 
 def test_one_broken_checkpoint_spoils_no_other(page):

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
@@ -143,11 +143,24 @@ class Segmenter:
         self.results = Kept(memory.result_bytes, self.ledger)
         self.ladders = Kept(memory.ladder_bytes, self.ledger)
         self.amounts: dict[tuple, Amount] = {}
-        self.waiting: Counter[tuple] = Counter()  # how many want a model that is being downloaded
+        self.waiting: Counter[tuple] = Counter()  # how many want a model that is not there yet
+        self.counting = threading.Lock()
         self.turn = threading.Lock()  # one forward pass at a time: the machine's cores are one model's worth
 
     def model(self, info: CheckpointInfo) -> Engine:
         """The engine of a checkpoint; whoever waits for a download learns from `amounts` how much of it has come."""
+        with self.wanting(version(info)):
+            return self.made(info)
+
+    def coming(self, info: CheckpointInfo, digest: str, view: View) -> Iterator[Amount]:
+        """Make a model in a thread unless it or its result is at hand, and tell how much of its download has come."""
+        key = version(info)
+        if key not in self.models and work_key(info, digest, view) not in self.results:
+            with self.wanting(key):
+                yield from watched(lambda: self.made(info), lambda: self.amounts.get(key))
+
+    def made(self, info: CheckpointInfo) -> Engine:
+        """As `model`, without wanting it: the work of a thread that nobody may be waiting for any more."""
         key = version(info)
         with self.models.at(key) as slot:
             if slot.empty:
@@ -158,20 +171,22 @@ class Segmenter:
                 slot.put(engine, engine.nbytes)
             return slot.value
 
-    def coming(self, info: CheckpointInfo, digest: str, view: View) -> Iterator[Amount]:
-        """Make a model in a thread unless it or its result is at hand, and tell how much of its download has come."""
-        key = version(info)
-        if key not in self.models and work_key(info, digest, view) not in self.results:
+    @contextmanager
+    def wanting(self, key: tuple) -> Iterator[None]:
+        """Count one more who wants a model, in the block."""
+        with self.counting:
             self.waiting[key] += 1
-            try:
-                yield from watched(lambda: self.model(info), lambda: self.amounts.get(key))
-            finally:
+        try:
+            yield
+        finally:
+            with self.counting:
                 self.waiting[key] -= 1
+                if not self.waiting[key]:
+                    del self.waiting[key]
 
     def note(self, key: tuple, amount: Amount) -> None:
         """Remember how much of a model has come; raises HubUnreachable, which ends the download, if all have left."""
-        if key in self.waiting and self.waiting[key] <= 0:
-            del self.waiting[key]
+        if key not in self.waiting:
             raise HubUnreachable(Message("hub_given_up"))
         self.amounts[key] = amount
 
