@@ -31,6 +31,8 @@ def test_quick_benchmark_prints_and_writes_every_figure(camvid, tmp_path, capsys
 def test_sections_that_need_data_say_so(capsys):
     assert main(["--quick", "--sections", "bootstrap"]) == 1
     assert "--data" in capsys.readouterr().err
+    assert main(["--quick", "--device", "tpu"]) == 1
+    assert capsys.readouterr().err == "error: device: 'tpu' is not one of cpu, cuda, cuda:1\n"
 
 
 def test_turns_alternate_and_the_warm_up_does_not_count():

@@ -207,6 +207,18 @@ def test_labels_that_sure_checkpoints_contradict(tmp_path):
     assert "2 checkpoints agree against up to 100 % of their pixels, the usual is 0 % (p03.png)" in finding.text
 
 
+@pytest.mark.parametrize(
+    ("device", "words"), [("cuda", "no CUDA GPU here; use --device cpu"), ("tpu", "'tpu' is not one of cpu, cuda")]
+)
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch, device, words):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    root = dataset(tmp_path / "mine", train=2)
+    checkpoints = ["--checkpoints", "fcn8s-vgg16bn-w25-ce-camvid"]
+    assert main(["check", "folder", "--data", str(root), *checkpoints, "--device", device]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: device: ") and words in error and len(error.splitlines()) == 1
+
+
 def test_exit_status_and_bad_arguments(tmp_path, capsys):
     root = write(tmp_path / "mine", classes="background\nsquare\nunicorn\n")
     arguments = ["check", "folder", "--data", str(root)]

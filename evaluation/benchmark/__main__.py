@@ -24,7 +24,7 @@ from evaluation.benchmark.server import memory, start, visitors
 from evaluation.benchmark.soak import MOST_REQUESTS, MOST_SESSIONS, soak
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.measuring.cost import device_name
-from evaluation.measuring.evaluate import PRECISIONS, EvaluationError
+from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device
 from evaluation.measuring.provenance import environment
 from evaluation.measuring.sources import open_source
 from zoo.atomic import write_text
@@ -162,6 +162,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    check_device(options.device)
     dataset, images = None, 2 if options.quick else options.images
     if options.data:
         dataset = _first_images(open_dataset(options.dataset, options.data, options.split), images)

@@ -22,6 +22,7 @@ from evaluation.counting.boundary import boundary_counts, nested_confusion_matri
 from evaluation.counting.calibration import UNIT, calibration_counts
 from evaluation.counting.confusion import confusion_matrix
 from evaluation.counting.counts import Counts
+from zoo.models.devices import device_fault
 from zoo.models.fcn import FCN
 from zoo.models.tiles import TILE_PIXELS, logits_in_tiles
 
@@ -34,18 +35,8 @@ class EvaluationError(ValueError):
 
 def check_device(device: str) -> None:
     """Raise EvaluationError for a device that torch does not have here."""
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        found = None
-    if found is None or found.type not in ("cpu", "cuda"):
-        raise EvaluationError(f"device: {device!r} is not one of cpu, cuda, cuda:1")
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise EvaluationError(f"device: {device} was asked for, but there is no CUDA GPU here; use --device cpu")
-    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
-        raise EvaluationError(
-            f"device: there is no {device}; this machine has {torch.cuda.device_count()} GPUs, from 0"
-        )
+    if fault := device_fault(device):
+        raise EvaluationError(fault)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     shown = sys.stderr.isatty()
     try:
+        if options.checkpoints:
+            check_device(options.device)
         if not options.data.is_dir():
             raise DatasetError(f"{options.data}: no such folder; give the folder that holds the dataset with --data")
         found = check_files(options.name, options.data, options.split, progress=shown)
@@ -57,6 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     return int(found.worst() == "error" or (options.strict and found.worst() == "warning"))
+
+
+def check_device(device: str) -> None:
+    """Raise CheckpointError for a device that torch does not have here."""
+    from zoo.models.devices import device_fault  # torch takes a second to import, and only checkpoints need it
+
+    if fault := device_fault(device):
+        raise CheckpointError(fault)
 
 
 def open_checkpoints(names: list[str], found: Check, device: str) -> dict[str, Predict]:
