@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from evaluation.arguments import at_least
 from evaluation.board.plots import write_plots
 from evaluation.board.rows import read_results
 from evaluation.datasets import DatasetError, open_dataset
@@ -53,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--dataset", default="camvid", help="as in python -m evaluation")
     whole.add_argument("--data", default="", metavar="DIR", help="folder that holds the dataset")
     whole.add_argument("--split", default="val", help="split to measure (default: %(default)s)")
-    whole.add_argument("--images", type=int, default=0, help="only about so many images, evenly spread")
+    whole.add_argument("--images", type=at_least(0), default=0, help="only about so many images, evenly spread")
     whole.add_argument("--device", default="cpu", help="cpu, cuda or cuda:0")
     whole.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the network (default: %(default)s)")
     whole.add_argument(

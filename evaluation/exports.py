@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from evaluation.arguments import at_least
 from evaluation.browser import chromium, in_browser
 from evaluation.counting.confusion import confusion_matrix, scores
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
@@ -103,10 +104,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", default="camvid")
     parser.add_argument("--data", metavar="DIR", required=True, help="folder that holds the dataset")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--images", type=int, default=0, help="the first so many images of the split (default: all)")
-    parser.add_argument("--rounds", type=int, default=20, help="how often each is timed (default: 20)")
+    parser.add_argument(
+        "--images", type=at_least(0), default=0, help="the first so many images of the split (default: all)"
+    )
+    parser.add_argument("--rounds", type=at_least(1), default=20, help="how often each is timed (default: 20)")
     parser.add_argument("--web", metavar="DIR", type=Path, help="folder dist of the npm package onnxruntime-web")
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads of native engines (default: 1)")
+    parser.add_argument("--threads", type=at_least(1), default=1, help="CPU threads of native engines (default: 1)")
     return parser
 
 

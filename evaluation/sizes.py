@@ -8,6 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.datasets.survey import survey
@@ -64,9 +65,11 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--dataset", default="camvid", help="as in python -m evaluation")
     whole.add_argument("--data", required=True, metavar="DIR", help="folder that holds the dataset")
     whole.add_argument("--split", default="val", help="split to measure (default: %(default)s)")
-    whole.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="PIXELS", help="long sides of the curve")
+    whole.add_argument(
+        "--sizes", type=at_least(1), nargs="+", default=SIZES, metavar="PIXELS", help="long sides of the curve"
+    )
     whole.add_argument("--rules", nargs="+", choices=RULES, default=RULES, help="for the working size (default: all)")
-    whole.add_argument("--images", type=int, default=0, help="only about so many images, evenly spread")
+    whole.add_argument("--images", type=at_least(0), default=0, help="only about so many images, evenly spread")
     whole.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the network (default: %(default)s)")
     whole.add_argument(
         "--into", metavar="DIR", nargs="?", const=str(RESULTS), help="add the figures to the results in DIR"

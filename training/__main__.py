@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
+from evaluation.arguments import at_least
 from training import TrainingError, suggestion
 from training.loop import train
 from training.processes import TRACKERS
@@ -38,11 +39,16 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, or cuda:1")
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare crops")
+    parser.add_argument("--workers", type=at_least(0), default=1, help="processes that prepare crops")
     parser.add_argument(
-        "--processes", type=int, default=0, help="stop unless torchrun or accelerate started so many; 0 for any number"
+        "--processes",
+        type=at_least(0),
+        default=0,
+        help="stop unless torchrun or accelerate started so many; 0 for any number",
     )
-    parser.add_argument("--save-every", type=int, default=0, help="steps between saved states; 0 for every epoch")
+    parser.add_argument(
+        "--save-every", type=at_least(0), default=0, help="steps between saved states; 0 for every epoch"
+    )
     parser.add_argument("--tracker", choices=TRACKERS, default="none", help="log to this beside metrics.jsonl")
     add_flags(parser)
     return parser.parse_args(arguments)

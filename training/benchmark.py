@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from training import TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches
@@ -39,9 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=Path, nargs=1, default=[], help="TOML file of the run to time")
     parser.add_argument("--data", type=Path, help="folder that holds the dataset; without it random images are used")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, or cuda:1")
-    parser.add_argument("--workers", type=int, default=1, help="processes that prepare the recipe's crops")
-    parser.add_argument("--steps", type=int, default=5, help="steps of a turn")
-    parser.add_argument("--turns", type=int, default=5, help="turns of each loop, of which the median counts")
+    parser.add_argument("--workers", type=at_least(0), default=1, help="processes that prepare the recipe's crops")
+    parser.add_argument("--steps", type=at_least(1), default=5, help="steps of a turn")
+    parser.add_argument("--turns", type=at_least(1), default=5, help="turns of each loop, of which the median counts")
     parser.add_argument("--quick", action="store_true", help="two turns of one step, to see that it works")
     parser.add_argument("--out", type=Path, help="also write the figures to this JSON file")
     add_flags(parser)

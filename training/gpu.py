@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
+from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, open_dataset
 from training import OutOfTime, TrainingError
 from training.loop import train
@@ -239,11 +240,13 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     command.add_argument("--out", type=Path, required=True, help="finished checkpoints and rates.json")
     command.add_argument("--minutes", type=float, default=8, help="when to stop (default: 8)")
     command.add_argument("--device", default="cuda", help="cuda, or cpu for a dry run (default: cuda)")
-    command.add_argument("--side-by-side", type=int, default=8, metavar="N", help="runs at once (default: 8)")
+    command.add_argument("--side-by-side", type=at_least(1), default=8, metavar="N", help="runs at once (default: 8)")
     command.add_argument("--only", nargs="+", default=[], metavar="RECIPE", help="recipes of the queue to train")
     command.add_argument("--rates", action=argparse.BooleanOptionalAction, default=True, help="measure the rates first")
-    command.add_argument("--steps", type=int, default=20, help="steps of a measured turn")
-    command.add_argument("--turns", type=int, default=5, help="measured turns of each loop, of which the median counts")
+    command.add_argument("--steps", type=at_least(1), default=20, help="steps of a measured turn")
+    command.add_argument(
+        "--turns", type=at_least(1), default=5, help="measured turns of each loop, of which the median counts"
+    )
     command = commands.add_parser("pack", help="write ROOT's folders to pieces below 64 MiB")
     command.add_argument("--data", type=Path, required=True, metavar="ROOT", help=f"holds {', '.join(FOLDERS)}")
     command.add_argument("--out", type=Path, required=True, help="folder of the pieces")

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 import evaluation.benchmark
+from evaluation.arguments import at_least
 from evaluation.benchmark import against
 from evaluation.benchmark.both import MEASURES, AgainstError, Wanted
 from evaluation.benchmark.both import NEED_DATA as MEASURES_NEED_DATA
@@ -134,9 +135,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", default="val")
     parser.add_argument("--device", default="cpu", help="of the section evaluation")
     parser.add_argument("--precision", choices=PRECISIONS, default="fp32", help="of the section evaluation")
-    parser.add_argument("--batch-size", type=int, default=1, help="of the section evaluation")
-    parser.add_argument("--images", type=int, default=40, help="images of the split that are used (default: 40)")
-    parser.add_argument("--rounds", type=int, help="how often each is measured (default: 10, 5 against a commit)")
+    parser.add_argument("--batch-size", type=at_least(1), default=1, help="of the section evaluation")
+    parser.add_argument(
+        "--images", type=at_least(1), default=40, help="images of the split that are used (default: 40)"
+    )
+    parser.add_argument(
+        "--rounds", type=at_least(1), help="how often each is measured (default: 10, 5 against a commit)"
+    )
     parser.add_argument("--sessions", type=int, default=50, help=f"of the section soak, at most {MOST_SESSIONS}")
     parser.add_argument(
         "--requests",

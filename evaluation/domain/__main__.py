@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 import evaluation.domain
+from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.domain.measure import CONDITIONS, descriptors, spoilt, tell
 from evaluation.domain.photos import carried_photos, drawing, images_in, is_held_out, noise, walk_of
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         whole.add_argument(f"--{name}", type=Path, metavar="DIR", help="pictures of another kind")
     whole.add_argument("--fit", action="store_true", help="write the statistics into the checkpoints' folders first")
     whole.add_argument("--calibration", action="store_true", help="also measure confidence on spoilt photos of val")
-    whole.add_argument("--every", type=int, default=3, metavar="N", help="take every N-th photo (default: 3)")
+    whole.add_argument("--every", type=at_least(1), default=3, metavar="N", help="take every N-th photo (default: 3)")
     return whole
 
 
