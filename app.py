@@ -45,7 +45,7 @@ from zoo.page.links import NOTEBOOK
 from zoo.page.sessions import bound_answers, bound_sessions
 from zoo.page.sweep import FOLDER_VARIABLE, Sweeper, take_private_folder
 from zoo.page.theme import theme
-from zoo.page.uploads import KEPT_SECONDS, KNOWN, MADE, UPLOAD_LIMIT
+from zoo.page.uploads import KEPT_SECONDS, KNOWN, MADE, UPLOAD_LIMIT, give_each_upload_its_own_path
 from zoo.site.build import Site, build_site
 from zoo.text import texts
 
@@ -93,6 +93,7 @@ def build(page: Page) -> gr.Blocks:
 def launch(page: Page, **options) -> gr.Blocks:
     """Serve the page; `options` go to `gr.Blocks.launch`."""
     blocks = build(page)
+    give_each_upload_its_own_path()
     if has_mcp():
         take_lists_of_files()
     first = (FOLDER / "language_head.html").read_text(encoding="utf-8")

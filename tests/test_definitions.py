@@ -371,3 +371,17 @@ def test_the_fold_counts_two_zips_deletes_them_and_keeps_their_counts(folders, t
     ):
         with pytest.raises(gr.Error, match=words):
             check_number(page, *arguments, Request())
+
+
+def test_zips_that_are_gone_are_said_to_be_without_a_path(folders):
+    page = SimpleNamespace(evaluation=SimpleNamespace(count_masks=count_masks, definitions=as_markdown))
+    files = [uploaded(folders[1]), uploaded(folders[1])]
+    gone, kept = (Path(file["path"]) for file in files)
+    gone.unlink()
+    for language, words in (("en", "deleted after about an hour"), ("pt-BR", "depois de cerca de uma hora")):
+        with pytest.raises(gr.Error, match=words) as refused:
+            check_number(page, *files, "camvid", "", None, Request(language))
+        assert gone.parent.name not in str(refused.value) and "/" not in str(refused.value)
+    with pytest.raises(gr.Error, match="deleted after about an hour"):  # nor are others' files read with their folder
+        check_number(page, {"path": str(gone.parents[1])}, files[1], "camvid", "", None, Request())
+    assert kept.is_file()

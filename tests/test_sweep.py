@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import httpx
 import pytest
 from page_server import GRADIO_WARNINGS, LADDER, tiny_site
+from test_app import Request
 
 import app
 from zoo.hub.settings import HubSettings
@@ -172,3 +173,16 @@ def test_neither_names_nor_paths_of_visitors_reach_the_log(site, caplog, capfd):
         record.getMessage() + str(record.exc_text or "") for record in caplog.records if record.name.startswith("zoo")
     )
     assert "the network failed" in said and "ana-souza" not in said and "uploads" not in said
+
+
+def upload(address: str, name: str, content: bytes) -> str:
+    return httpx.post(f"{address}gradio_api/upload", files={"files": (name, content)}).json()[0]
+
+
+def test_equal_files_of_two_visitors_are_two_and_one_of_them_deletes_only_their_own(site):
+    page, address = site
+    content = examples()[0].photo.read_bytes()
+    mine, yours = (Path(upload(address, "photo.jpg", content)) for _ in range(2))
+    assert mine != yours and mine.read_bytes() == yours.read_bytes() == content
+    page.forget({"path": str(mine)}, None, None, None, {"selected": None}, Request())
+    assert not mine.exists() and yours.read_bytes() == content

@@ -6,6 +6,7 @@ The zips are deleted as soon as they are counted; the counts are kept for the vi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -55,6 +56,8 @@ def build_definitions(i18n) -> DefinitionsParts:
 def check_number(page: Page, predictions, truth, dataset: str, claimed: str, counted, request: gr.Request) -> tuple:
     """Table and answer as Markdown, two emptied uploads, and the counts for the next figure."""
     language, paths = language_of(request), [uploaded_path(predictions), uploaded_path(truth)]
+    if not all(Path(path).is_file() for path in paths if path):
+        raise refuse(Message("error_definitions_expired"), language)
     try:
         if all(paths):
             counted = page.evaluation.count_masks(paths[0], paths[1], LABEL_SETS[dataset])

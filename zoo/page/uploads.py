@@ -3,10 +3,11 @@
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 
 import gradio as gr
-from gradio.route_utils import API_PREFIX, get_root_url
+from gradio.route_utils import API_PREFIX, GradioUploadFile, get_root_url
 from gradio.utils import get_upload_folder
 
 from zoo.atomic import write_bytes
@@ -18,6 +19,24 @@ UPLOAD_LIMIT = f"{UPLOAD_MEGABYTES}mb"
 KEPT_SECONDS = 3600  # uploads and downloads are deleted after this time
 MADE: set[str] = set()  # paths of downloads, which `app.build` hands to Gradio for that
 KNOWN: list[set[str]] = [MADE]  # all sets of paths that Gradio keeps for a page
+
+
+def give_each_upload_its_own_path() -> None:
+    """Let no two uploads share a path; once for the process, before a page is served.
+
+    Gradio names an upload by the hash of its content: equal files of two visitors would be one, which goes for both
+    when one of them deletes it, and its path would tell who has the file that somebody else brought it.
+    """
+    start = GradioUploadFile.__init__
+    if hasattr(start, "__wrapped__"):
+        return
+
+    @wraps(start)
+    def start_salted(self, *arguments, **options):
+        start(self, *arguments, **options)
+        self.sha.update(secrets.token_bytes(32))
+
+    GradioUploadFile.__init__ = start_salted
 
 
 def uploaded_path(payload) -> str | None:
