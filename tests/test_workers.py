@@ -175,6 +175,13 @@ def test_the_largest_upload_fits_into_a_workers_memory(pool, tmp_path):
     assert workers.decode_image(path, 8192).image.size == (4000, 4000)
 
 
+def test_the_largest_mask_in_colours_fits_into_a_workers_memory(pool, tmp_path):
+    path, ids = tmp_path / "largest.png", np.arange(8000, dtype=np.uint16)[:, None] % 11
+    Image.fromarray(np.repeat(np.array(CAMVID.palette, np.uint8)[ids], 8000, 1)).save(path, compress_level=1)
+    mask = workers.decode_mask(path, CAMVID)
+    assert mask.shape == (8000, 8000) and (mask == ids).all()
+
+
 def test_a_worker_that_lies_is_not_believed():
     assert workers.unpack_message({"key": "error_damaged", "values": {}}).key == "error_damaged"
     nested = worker_process.pack_message(Message("checkpoint_at", place="x", reason=Message("error_damaged")))

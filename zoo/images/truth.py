@@ -17,6 +17,7 @@ from zoo.labels import LABEL_SETS, VOID_COLOURS, LabelSet, class_palette, is_bac
 from zoo.text import Message
 
 UNLABELLED = 255  # in files, whatever the label set's own void
+STRIP = 1 << 18  # pixels whose colours are looked up at once
 SMOOTH = 10  # so many values that are no class come from smoothing or JPEG, not from an annotation
 
 
@@ -212,17 +213,27 @@ def colour_ids(labels: LabelSet) -> dict[tuple, int]:
 
 def ids_from_colours(pixels: np.ndarray, labels: LabelSet) -> np.ndarray:
     """(H, W, 3) palette colours to (H, W) ids. Raises ImageError for a colour that the label set lacks."""
-    codes = {code(np.array(colour)): index for colour, index in colour_ids(labels).items()}
-    found, inverse = np.unique(code(pixels), return_inverse=True)
-    unknown = [value for value in found.tolist() if value not in codes]
+    ids = np.zeros(1 << 24, np.uint8)
+    known, found = np.zeros(1 << 24, bool), np.zeros(1 << 24, bool)
+    for (red, green, blue), index in colour_ids(labels).items():
+        colour = red << 16 | green << 8 | blue
+        ids[colour], known[colour] = index, True
+    colours = pixels.reshape(-1, 3)
+    mask = np.empty(len(colours), np.uint8)
+    for start in range(0, len(mask), STRIP):  # numbers of four bytes for a whole large image are too much at once
+        numbers = code(colours[start : start + STRIP])
+        found[numbers] = True
+        mask[start : start + STRIP] = ids[numbers]
+    values = np.flatnonzero(found)
+    unknown = values[~known[values]]
     if len(unknown) > SMOOTH:
-        raise ImageError(Message("error_truth_smooth", dataset=labels.title, values=len(found)))
-    if unknown:
+        raise ImageError(Message("error_truth_smooth", dataset=labels.title, values=len(values)))
+    if unknown.size:
         raise ImageError(Message("error_truth_colour", colour=f"#{unknown[0]:06x}", dataset=labels.title))
-    return np.array([codes[value] for value in found.tolist()], np.uint8)[inverse].reshape(pixels.shape[:2])
+    return mask.reshape(pixels.shape[:2])
 
 
-def code(colours: np.ndarray) -> np.ndarray | int:
+def code(colours: np.ndarray) -> np.ndarray:
     """Colours (..., 3) as whole numbers 0xRRGGBB."""
-    values = colours.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
-    return int(values) if values.ndim == 0 else values
+    red, green, blue = np.moveaxis(colours.astype(np.uint32), -1, 0)
+    return red << 16 | green << 8 | blue
