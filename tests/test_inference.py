@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -305,6 +306,17 @@ def test_numpys_threads_do_not_spin_beside_the_network(monkeypatch):
     monkeypatch.setattr(labelling, "top_class", lambda logits: seen.append(labelling.blas().info()) or plain(logits))
     segment(network(), photo(40, 56), precision="fp32")
     assert seen and all(part["num_threads"] == 1 for parts in seen for part in parts)
+    assert [part["num_threads"] for part in labelling.blas().info()] == threads
+
+
+def test_the_last_of_overlapping_products_gives_numpy_its_threads_back():
+    threads = [part["num_threads"] for part in labelling.blas().info()]
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(labelling.one_blas_thread())
+        second.enter_context(labelling.one_blas_thread())
+        first.close()
+        assert all(part["num_threads"] == 1 for part in labelling.blas().info())
+        second.close()
     assert [part["num_threads"] for part in labelling.blas().info()] == threads
 
 

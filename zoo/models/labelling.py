@@ -7,7 +7,9 @@ with this, whatever ran its network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache, lru_cache
 
 import numpy as np
@@ -136,7 +138,7 @@ def winners(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[
     count = max(1, STRIP_VALUES // (classes * min(width, BLOCK_COLUMNS)))
     parts = [(left, columns[left : left + BLOCK_COLUMNS]) for left in range(0, width, BLOCK_COLUMNS)]
     blocks = [(left, _used(part), np.ascontiguousarray(part[:, _used(part)].T)) for left, part in parts]
-    with blas().limit(limits=1):
+    with one_blas_thread():
         for top in range(0, height, count):
             part = rows[top : top + count]
             tall = np.matmul(part[:, _used(part)], scores[:, _used(part)])  # (C, rows of the strip, w)
@@ -151,6 +153,24 @@ def winners(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[
 def blas() -> ThreadpoolController:
     """What multiplies NumPy's matrices. Its threads spin for a while after a product, beside the next network's."""
     return ThreadpoolController().select(user_api="blas")
+
+
+_limited = threading.Lock()
+_limits: list = []  # the limiter, once for each thread that is inside
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep NumPy's products to one thread; the number is the process's, so the last to leave restores it."""
+    with _limited:
+        _limits.append(_limits[0] if _limits else blas().limit(limits=1))
+    try:
+        yield
+    finally:
+        with _limited:
+            limiter = _limits.pop()
+            if not _limits:
+                limiter.restore_original_limits()
 
 
 def _used(matrix: np.ndarray) -> slice:
