@@ -26,7 +26,7 @@ from evaluation.board.rows import payload
 from evaluation.counting.confusion import CHANCE, count_pairs, kappa, scores_of_pairs
 from evaluation.definitions import as_markdown, count_masks
 from zoo.hub.catalog import Catalog
-from zoo.hub.settings import HubSettings
+from zoo.hub.settings import HubSettings, page_port
 from zoo.images import examples, workers
 from zoo.models.allocator import SERVING, keep_freed_memory
 from zoo.page.agent_files import take_lists_of_files
@@ -152,7 +152,10 @@ def main(arguments: list[str] | None = None):
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
     settings = read_settings(arguments)
     try:
+        port, _ = page_port(), workers.apart()  # before anything is started
         take_private_folder()
+    except ValueError as error:
+        stop(str(error))
     except OSError as error:
         stop(f"{FOLDER_VARIABLE}: {error.filename} cannot be written ({error.strerror}); name another folder")
     try:
@@ -167,7 +170,7 @@ def main(arguments: list[str] | None = None):
     blocks = launch(
         page,
         server_name=os.environ.get("GRADIO_SERVER_NAME"),
-        server_port=int(os.environ["PORT"]) if "PORT" in os.environ else None,
+        server_port=port,
         prevent_thread_lock=True,
     )
     threading.Thread(target=page.warm_up, daemon=True).start()

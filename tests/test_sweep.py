@@ -15,7 +15,7 @@ from page_server import GRADIO_WARNINGS, LADDER, tiny_site
 from test_app import Request
 
 import app
-from zoo.hub.settings import HubSettings
+from zoo.hub.settings import HubSettings, page_port
 from zoo.images.examples import examples
 from zoo.page.sweep import Sweeper, private_folder, sweep
 from zoo.page.uploads import new_path
@@ -141,6 +141,24 @@ def test_a_folder_of_uploads_that_cannot_be_made_is_said_in_a_sentence(tmp_path,
         start_page(monkeypatch, None)
     said = capsys.readouterr().err
     assert ended.value.code == 2 and said.count("\n") == 1 and "GRADIO_TEMP_DIR" in said
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [*(("PORT", value) for value in ("", "80a", "0", "65536", "-1", "٨٠", "8.0")), ("FCN_ZOO_DECODE", "x")],
+)
+def test_a_variable_that_cannot_be_read_is_said_in_a_sentence(tmp_path, monkeypatch, capsys, variable, value):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SystemExit) as ended:
+        app.main([])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and said.count("\n") == 1 and f"{variable}: {value!r}" in said
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_port_is_the_one_that_the_host_names():
+    assert [page_port(named) for named in ({}, {"PORT": "80"}, {"PORT": " 65535 "})] == [None, 80, 65535]
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ Nothing is named by default: whoever hosts the page says once whose checkpoints 
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import field, fields
 from functools import cached_property
 from pathlib import Path
@@ -122,3 +123,13 @@ def environment_help() -> str:
         default = ", ".join(item.default) if isinstance(item.default, tuple) else item.default
         lines.append(f"{item.metadata['variable']:<24} {item.metadata['help']} (default: {default or 'none'})")
     return "\n".join(lines)
+
+
+def page_port(environment: Mapping[str, str] | None = None) -> int | None:
+    """The port that the host names in PORT, None where it leaves that to Gradio. Raises ValueError in a sentence."""
+    text = (os.environ if environment is None else environment).get("PORT")
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII) or not 0 < int(text) < 65536:
+        raise ValueError(f"PORT: {text!r} is no port; write a number from 1 to 65535, or leave the variable out")
+    return int(text)
