@@ -106,6 +106,16 @@ def test_seeds_of_a_row_are_averaged(runs, camvid, tmp_path, capsys):
     assert "second: is no other seed of" in capsys.readouterr().err
 
 
+def test_partial_labels_are_refused(runs, camvid, capsys, monkeypatch):
+    def partial(recipe, data):
+        return [replace(images, labelled=("sky", "road")) for images in open_splits(recipe, data)]
+
+    open_splits = fold.open_splits
+    monkeypatch.setattr(fold, "open_splits", partial)
+    assert fold.main([str(runs[0]), "--data", str(camvid)]) == 1
+    assert "its masks label 2 of 11 classes" in capsys.readouterr().err
+
+
 def test_what_cannot_be_compared_is_refused(runs, camvid, tmp_path, capsys):
     def error(*folders) -> str:
         assert fold.main([*map(str, folders), "--data", str(camvid)]) == 1

@@ -19,6 +19,7 @@ from evaluation.board.formats import percent
 from evaluation.counting.bootstrap import both_intervals, miou_statistic
 from evaluation.counting.confusion import Scores, scores, totals
 from evaluation.datasets import SegmentationDataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.measuring.evaluate import confusion_matrices
 from training import TrainingError
 from training.documents import write_document
@@ -95,6 +96,7 @@ def measure(rows: list[tuple[Path, ...]], data: Path) -> list[HeldOutResult]:
                 raise TrainingError(f"{folder}: is no other seed of {first}; give it a row of its own")
     splits = {folder: open_splits(recipe, data) for folder, recipe in recipes.items()}
     images = left_out_by_all(list(splits), list(splits.values()))
+    refuse_partial_labels(images)
     found = {
         folder: confusion_matrices(load_folder(folder), images, progress=True).numpy()
         for folder in dict.fromkeys(splits)
