@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
+from gradio import route_utils, routes, screen_recording_utils
 from page_server import GRADIO_WARNINGS, LADDER, tiny_site
 from test_app import Request
 
@@ -101,6 +102,8 @@ def test_a_folder_that_others_could_read_is_closed_and_somebody_elses_is_not_tak
 
 def start_page(monkeypatch, served) -> None:
     """`python app.py` up to the moment at which it serves; then calls `served` and ends."""
+    for module in (routes, route_utils, screen_recording_utils):
+        monkeypatch.setattr(module, "DEFAULT_TEMP_DIR", module.DEFAULT_TEMP_DIR)  # put back after the test
     page = SimpleNamespace(catalog=Mock(), live=Mock(), warm_up=lambda: None)
     for name, other in {"make_page": lambda _: page, "workers": Mock(DecoderError=OSError)}.items():
         monkeypatch.setattr(app, name, other)
@@ -128,6 +131,8 @@ def test_what_lies_in_the_folder_that_the_host_names_stays(tmp_path, monkeypatch
         mine = Path(new_path("photo.jpg"))
         mine.touch()
         assert mine.parents[1].parent == tmp_path and mine.parents[1].stat().st_mode & 0o77 == 0
+        for module in (routes, route_utils, screen_recording_utils):  # Gradio's own endpoints write there
+            assert str(mine.parents[1]) == module.DEFAULT_TEMP_DIR
         swept.append(wait_until(lambda: not mine.parent.exists()))
 
     start_page(monkeypatch, served)

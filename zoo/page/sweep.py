@@ -9,6 +9,7 @@ import contextlib
 import logging
 import os
 import stat
+import sys
 import tempfile
 import threading
 import time
@@ -51,7 +52,10 @@ def take_private_folder() -> None:
 
     Raises OSError where none can be made.
     """
-    os.environ[FOLDER_VARIABLE] = private_folder(os.environ.get(FOLDER_VARIABLE))
+    folder = os.environ[FOLDER_VARIABLE] = private_folder(os.environ.get(FOLDER_VARIABLE))
+    for name, module in list(sys.modules.items()):  # some of Gradio's have read the variable when they were imported
+        if name.startswith("gradio.") and "DEFAULT_TEMP_DIR" in vars(module):
+            vars(module)["DEFAULT_TEMP_DIR"] = folder
 
 
 def sweep(folder: Path, older_than: float = KEPT_SECONDS) -> int:
