@@ -18,6 +18,7 @@ import torch.distributed as distributed
 from evaluation.counting.bootstrap import BLOCK, RESAMPLES
 from evaluation.counting.confusion import CHANCE, foreground, kappa
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.datasets.survey import Survey, survey
 from evaluation.measuring.corruptions import measure_corruptions
 from evaluation.measuring.cost import measure_cost
@@ -104,12 +105,7 @@ def run(checkpoints: list[str], options: Options) -> int:
     try:
         check_device(options.device)
         dataset = open_dataset(options.dataset, options.data, options.split)
-        if dataset.labelled:
-            # Its unlabelled classes would each count as 0 in the mean as soon as a pixel is predicted to be one.
-            raise DatasetError(
-                f"{dataset.name}: its masks label {len(dataset.labelled)} of {len(dataset.labels.classes)} classes, "
-                "and a result file has no place for such a mean; 'python -m training.compare' prints it"
-            )
+        refuse_partial_labels(dataset)
         if options.all_bundled:
             checkpoints = [*checkpoints, *(info.name for info in catalog(dataset=dataset.labels.name))]
             if not checkpoints:

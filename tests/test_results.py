@@ -15,7 +15,15 @@ from evaluation.counting.counts import Counts
 from evaluation.leaderboard import main
 from evaluation.measuring import results as results
 from evaluation.measuring.record import schema
-from evaluation.measuring.results import ResultError, check_schema, read_document, read_result, verify, write_result
+from evaluation.measuring.results import (
+    ResultError,
+    check_schema,
+    read_document,
+    read_result,
+    result_paths,
+    verify,
+    write_result,
+)
 
 CLASSES = ("road", "car", "sky")
 
@@ -387,3 +395,10 @@ def test_a_full_disk_is_told_in_a_sentence_and_the_earlier_result_stays(written,
     with pytest.raises(ResultError, match=r"not written: .*No space left on device.*unchanged"):
         write(written.parent, random_counts(seed=5))
     assert {file.name: file.read_bytes() for file in written.parent.iterdir()} == before
+
+
+def test_hidden_files_are_no_results(tmp_path):
+    """macOS leaves `._name.json` beside every file that it writes on a foreign disk."""
+    path = write(tmp_path, random_counts(3), name="net")
+    (tmp_path / f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    assert result_paths(tmp_path) == [path]

@@ -180,7 +180,7 @@ def same_measurement(before: dict, now: dict) -> bool:
 def result_paths(folder: str | Path) -> list[Path]:
     """The result files of a folder by name, those that a killed process had begun to write included."""
     settle(folder)
-    return sorted(Path(folder).glob("*.json"))
+    return sorted(path for path in Path(folder).glob("*.json") if not path.name.startswith("."))
 
 
 def read_document(path: str | Path) -> dict:
