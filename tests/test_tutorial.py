@@ -76,4 +76,8 @@ def assert_served(command: str, work: Path, environment: dict) -> None:
             assert answer and "fcn8s-vgg16bn-w25-ce+dice-beach" in answer
         finally:
             page.send_signal(signal.SIGINT)
-            page.wait(60)
+            try:
+                page.wait(60)
+            except subprocess.TimeoutExpired:
+                page.kill()  # Popen would wait for ever, as for a page whose parent ignores interrupts
+                raise
