@@ -54,8 +54,29 @@ def runtime() -> Core:
 
 @cache
 def multiplies_bfloat16() -> bool:
-    """Whether OpenVINO multiplies bfloat16 natively on this processor."""
-    return "BF16" in runtime().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    """Whether OpenVINO multiplies bfloat16 natively on this processor, and oneDNN lets it (ONEDNN_MAX_CPU_ISA)."""
+    if "BF16" not in runtime().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        return False
+    try:  # the property tells of the processor alone, and compiling ends in an error where oneDNN may not use it whole
+        compile_graph(pooled_convolution(), {"INFERENCE_PRECISION_HINT": HINTS["bf16"]})
+    except RuntimeError:
+        return False
+    return True
+
+
+def pooled_convolution() -> bytes:
+    """The smallest ONNX graph with the layers of an encoder: a convolution and a max pool."""
+    from onnx import TensorProto, helper
+
+    from zoo.models.graph.writer import IR_VERSION, OPSET
+
+    sides = [helper.make_tensor_value_info(*facts) for facts in (("x", 1, (1, 3, 16, 16)), ("y", 1, (1, 16, 8, 8)))]
+    weight = helper.make_tensor("w", TensorProto.FLOAT, (16, 3, 3, 3), np.ones(432, np.float32).tobytes(), raw=True)
+    convolution = helper.make_node("Conv", ["x", "w"], ["c"], pads=[1] * 4)
+    pool = helper.make_node("MaxPool", ["c"], ["y"], kernel_shape=[2, 2], strides=[2, 2])
+    graph = helper.make_graph([convolution, pool], "pooled", sides[:1], sides[1:], [weight])
+    versions = {"opset_imports": [helper.make_opsetid("", OPSET)], "ir_version": IR_VERSION}
+    return helper.make_model(graph, **versions).SerializeToString()
 
 
 def can_run(precision: str) -> bool:
