@@ -18,6 +18,11 @@ from typing import NoReturn
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when the libraries are imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
+from zoo.numbers import unreadable_number
+
+if reason := unreadable_number():  # in a sentence, before a library ends the import with a traceback
+    sys.exit(f"python app.py: error: {reason}")
+
 import gradio as gr
 
 from evaluation.board.live import LiveBoard
@@ -167,12 +172,13 @@ def main(arguments: list[str] | None = None):
     Sweeper(settings).start()
     page.catalog.refresh()
     page.live.refresh()
-    blocks = launch(
-        page,
-        server_name=os.environ.get("GRADIO_SERVER_NAME"),
-        server_port=port,
-        prevent_thread_lock=True,
-    )
+    try:
+        blocks = launch(
+            page, server_name=os.environ.get("GRADIO_SERVER_NAME"), server_port=port, prevent_thread_lock=True
+        )
+    except (OSError, OverflowError) as error:  # no such address of this machine, or no port that is free
+        said = str(error).partition(". ")[0]
+        stop(f"the page cannot be served: {said}; choose with GRADIO_SERVER_NAME and GRADIO_SERVER_PORT (or PORT)")
     threading.Thread(target=page.warm_up, daemon=True).start()
     blocks.block_thread()
 

@@ -5,7 +5,6 @@ may follow one another, and --all-bundled adds those that ship with the reposito
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from dataclasses import dataclass, field, fields
@@ -30,6 +29,7 @@ from evaluation.measuring.sources import Source, open_source
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
 from zoo.models.allocator import TRAINING, keep_freed_memory
+from zoo.numbers import MOST_PROCESSES, whole_number
 from zoo.places import folder_for_results
 
 
@@ -99,9 +99,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(checkpoints: list[str], options: Options) -> int:
     """Measure the checkpoints; returns the exit status."""
-    shared = int(os.environ.get("WORLD_SIZE", "1")) > 1  # started by torchrun
-    if shared:
-        distributed.init_process_group("gloo")
+    try:
+        shared = (whole_number("WORLD_SIZE", 1, MOST_PROCESSES) or 1) > 1  # started by torchrun
+        if shared:
+            distributed.init_process_group("gloo")
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     try:
         check_device(options.device)
         dataset = open_dataset(options.dataset, options.data, options.split)

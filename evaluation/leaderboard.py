@@ -71,7 +71,11 @@ def main(arguments: list[str] | None = None) -> int:
         formats.put_table(options.into, formats.markdown(payload(folder)))
         return 0
     if options.action is None:
-        rows = with_hub(folder) if options.hub else payload(folder)
+        try:
+            rows = with_hub(folder) if options.hub else payload(folder)
+        except CheckpointError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         print(formats.FORMATS[options.format](rows), end="")
         return 0
     if options.action == "submit":

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # What each room may know of the others, in the order of the design's arrows; a room may always know itself.
 GROUND = {"zoo.text", "zoo.labels", "zoo.config", "zoo.atomic", "zoo.places", "zoo.records"}
-GROUND |= {"zoo.working_size"}
+GROUND |= {"zoo.numbers", "zoo.working_size"}
 MAY_KNOW = {name: set() for name in GROUND} | {"zoo.records": {"zoo.text"}}
 MAY_KNOW |= {"zoo.images": GROUND, "zoo.models": GROUND}
 MAY_KNOW["zoo.checkpoints"] = {*MAY_KNOW}

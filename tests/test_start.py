@@ -46,6 +46,37 @@ def test_a_comparison_of_fcns_imports_no_other_library():
     assert done.stdout.split("\n")[-2] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        *(("GRADIO_SERVER_PORT", value) for value in ("80a", "70000")),
+        *(("GRADIO_NUM_PORTS", ""), ("GRADIO_DEBUG", "yes"), ("HF_HUB_ETAG_TIMEOUT", "8 s")),
+    ],
+)
+def test_a_number_that_a_library_cannot_read_is_said_in_a_sentence(variable, value):
+    done = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=os.environ | {variable: value}, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"{variable}: {value!r}" in done.stderr and "write one, or leave the variable out" in done.stderr
+
+
+def test_an_address_that_cannot_be_served_is_said_in_a_sentence(monkeypatch, capsys, tmp_path):
+    import app
+
+    def launch(*_, **__):
+        raise OSError("Cannot find empty port in range: 7860-7860. You can specify a different port by `launch()`.")
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setenv("FCN_ZOO_DECODE", "inside")
+    monkeypatch.setattr(app, "launch", launch)
+    monkeypatch.setattr(app.Sweeper, "start", lambda *_: None)
+    with pytest.raises(SystemExit) as ended:
+        app.main([])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2 and "range: 7860-7860; choose with GRADIO_SERVER_NAME" in said
+
+
 @pytest.fixture
 def fresh_address():
     """Address of `python app.py`, given out as soon as it answers, long before it has warmed up."""

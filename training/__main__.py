@@ -21,6 +21,7 @@ from zoo.checkpoints.folder import load_folder
 from zoo.checkpoints.information import CONFIG_FILE
 from zoo.hub.catalog import load
 from zoo.models.allocator import TRAINING, keep_freed_memory
+from zoo.numbers import MOST_PROCESSES, whole_number
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -90,6 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
         return suggestion.main(arguments[1:])
     options = parse(arguments)
     try:
+        for variable in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):  # which accelerate reads
+            whole_number(variable, 0, MOST_PROCESSES)
         for recipe, out in runs(options):
             if options.resume and (out / CONFIG_FILE).is_file():
                 check_same_recipe(out, recipe)

@@ -38,6 +38,7 @@ from zoo.checkpoints.information import CONFIG_FILE
 from zoo.checkpoints.shards import SHARD_BYTES, shard_folder, weights_paths
 from zoo.config import VARIANTS
 from zoo.hub.catalog import load
+from zoo.numbers import more_than_zero
 from zoo.places import BUNDLED, RECIPES
 
 SEEDS = (0, 1, 2)
@@ -238,7 +239,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--runs", type=Path, default=Path("runs/gpu"), help="runs and their states (default: runs/gpu)"
     )
     command.add_argument("--out", type=Path, required=True, help="finished checkpoints and rates.json")
-    command.add_argument("--minutes", type=float, default=8, help="when to stop (default: 8)")
+    command.add_argument("--minutes", type=more_than_zero, default=8, help="when to stop (default: 8)")
     command.add_argument("--device", default="cuda", help="cuda, or cpu for a dry run (default: cuda)")
     command.add_argument("--side-by-side", type=at_least(1), default=8, metavar="N", help="runs at once (default: 8)")
     command.add_argument("--only", nargs="+", default=[], metavar="RECIPE", help="recipes of the queue to train")

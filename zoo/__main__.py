@@ -30,6 +30,7 @@ from zoo.hub.publish import push, push_report
 from zoo.hub.requests import parse_repository
 from zoo.hub.settings import HubSettings, environment_help
 from zoo.hub.torchvision_weights import baseline_info, is_baseline
+from zoo.numbers import more_than_zero
 from zoo.places import RESULTS, SEEDS
 
 
@@ -110,7 +111,9 @@ def _add_files(command: Callable[..., argparse.ArgumentParser]) -> None:
     """The commands that make files of a checkpoint, or a checkpoint of files."""
     sub = command(run_shard, "shard", "divide the weights of a checkpoint folder into files that git and the Hub take")
     sub.add_argument("checkpoint", metavar="CHECKPOINT", help="bundled name or folder")
-    sub.add_argument("--megabytes", type=float, default=SHARD_BYTES / 1e6, help="of a shard (default: %(default)s)")
+    sub.add_argument(
+        "--megabytes", type=more_than_zero, default=SHARD_BYTES / 1e6, help="of a shard (default: %(default)s)"
+    )
 
     text = f"write a checkpoint as one ONNX file for other engines (needs {REQUIREMENTS})"
     sub = command(run_export, "export", text)

@@ -142,10 +142,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds", type=at_least(1), help="how often each is measured (default: 10, 5 against a commit)"
     )
-    parser.add_argument("--sessions", type=int, default=50, help=f"of the section soak, at most {MOST_SESSIONS}")
+    parser.add_argument(
+        "--sessions", type=at_least(1), default=50, help=f"of the section soak, at most {MOST_SESSIONS}"
+    )
     parser.add_argument(
         "--requests",
-        type=int,
+        type=at_least(1),
         default=2000,
         help=f"of the section soak, at most {MOST_REQUESTS}, and of the memory of --against",
     )
@@ -183,10 +185,10 @@ def _settings(options: argparse.Namespace) -> Settings:
         batch_size=options.batch_size,
         rounds=options.rounds or (1 if options.quick else 10),
         quick=options.quick,
-        sessions=max(1, min(options.sessions, MOST_SESSIONS)),
+        sessions=min(options.sessions, MOST_SESSIONS),
         into=options.into,
         families=tuple(options.families),
-        requests=max(1, min(options.requests, MOST_REQUESTS)),
+        requests=min(options.requests, MOST_REQUESTS),
     )
 
 

@@ -15,6 +15,9 @@ from huggingface_hub import constants
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
+from zoo.checkpoints.information import CheckpointError
+from zoo.numbers import PORTS, whole_number
+
 DEFAULT_CACHE = Path(constants.HF_HOME) / "fcn-zoo"
 
 
@@ -35,7 +38,7 @@ LISTS = ("authors", "repos", "collections", "results")  # written with commas or
 
 @dataclass(frozen=True)
 class HubSettings:
-    """Which parts of the Hub the zoo shows, and its limits. Raises ValueError, `from_environment` naming the variable.
+    """Which parts of the Hub the zoo shows, and its limits. Raises ValueError.
 
     Nothing is listed from the Hub unless authors, repositories or collections are named.
     """
@@ -89,7 +92,10 @@ class HubSettings:
 
     @classmethod
     def from_environment(cls, environment: dict[str, str] | None = None) -> "HubSettings":
-        """The settings that the environment variables name; an empty or absent variable keeps the default."""
+        """The settings that the environment variables name; an empty or absent variable keeps the default.
+
+        Raises CheckpointError, a sentence that names the variable.
+        """
         environment = os.environ if environment is None else environment
         variables = {item.name: item.metadata["variable"] for item in fields(cls)}
         texts = {name: environment.get(variable, "").strip() for name, variable in variables.items()}
@@ -103,7 +109,7 @@ class HubSettings:
             first = error.errors(include_url=False)[0]
             name = str(first["loc"][0])
             reason = first.get("ctx", {}).get("error") or f"{texts[name]!r}: {first['msg']}"
-            raise ValueError(f"{variables[name]}: {reason}") from None
+            raise CheckpointError(f"{variables[name]}: {reason}") from None
 
     @cached_property
     def lists_hub(self) -> bool:
@@ -127,9 +133,4 @@ def environment_help() -> str:
 
 def page_port(environment: Mapping[str, str] | None = None) -> int | None:
     """The port that the host names in PORT, None where it leaves that to Gradio. Raises ValueError in a sentence."""
-    text = (os.environ if environment is None else environment).get("PORT")
-    if text is None:
-        return None
-    if not re.fullmatch(r"\d{1,5}", text.strip(), re.ASCII) or not 0 < int(text) < 65536:
-        raise ValueError(f"PORT: {text!r} is no port; write a number from 1 to 65535, or leave the variable out")
-    return int(text)
+    return whole_number("PORT", *PORTS, environment)

@@ -140,6 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     times.add_argument("--checkpoint", default="fcn8s-vgg16bn-w25-ce-camvid", help="a bundled one")
     times.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args(arguments)
+    if options.action == "times" and options.rounds < 1:
+        parser.error(f"--rounds: must be at least 1, not {options.rounds}")
     keep_freed_memory(SERVING)  # as the page does
     if options.action == "calls":
         print_calls(count_calls())

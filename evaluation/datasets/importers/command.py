@@ -16,6 +16,7 @@ from evaluation.datasets.dataset import DatasetError
 from evaluation.datasets.importers import IMPORTERS, format_name, read_project
 from evaluation.datasets.importers.project import VOID, Options, Project
 from evaluation.datasets.importers.writing import SPLITS, Written, write_project
+from zoo.numbers import more_than_zero
 
 
 def arguments_parser() -> argparse.ArgumentParser:
@@ -48,7 +49,9 @@ def arguments_parser() -> argparse.ArgumentParser:
         "--columns", nargs=2, metavar=("IMAGE", "MASK"), help="huggingface: the columns (default: found by their type)"
     )
     parser.add_argument("--revision", help="huggingface: commit, branch or tag of the Hub's data set")
-    parser.add_argument("--megabytes", type=float, default=2000, help="huggingface: most that is downloaded or read")
+    parser.add_argument(
+        "--megabytes", type=more_than_zero, default=2000, help="huggingface: most that is downloaded or read"
+    )
     return parser
 
 

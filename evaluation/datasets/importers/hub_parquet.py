@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from evaluation.datasets.dataset import DatasetError
 from evaluation.datasets.importers.project import Options
 from evaluation.datasets.importers.splitting import SUBSETS
+from zoo.checkpoints.information import CheckpointError
 from zoo.hub.requests import (
     HubError,
     HubNotFound,
@@ -37,7 +38,10 @@ def hub_files(source: str, options: Options) -> tuple[list[Path], Path | None, s
 
     DatasetError when the Hub does not give them, or they are more than `options.megabytes`.
     """
-    settings = HubSettings.from_environment()
+    try:
+        settings = HubSettings.from_environment()
+    except CheckpointError as error:
+        raise DatasetError(str(error)) from None
     repository, folder = "/".join(source.split("/")[:2]), "/".join(source.split("/")[2:])
     try:
         repository, _ = parse_repository(repository, settings.endpoint)

@@ -1,0 +1,53 @@
+"""Numbers of the environment and the command line: what is none is refused in a sentence, not with a traceback."""
+
+import argparse
+import math
+import os
+import re
+from collections.abc import Mapping
+
+PORTS = (1, 65_535)
+MOST_PROCESSES = 100_000  # of one training or evaluation that torchrun starts
+# What Gradio and huggingface_hub read, most of it as soon as they are imported: {variable: (least, most)}.
+LIBRARIES = {
+    "GRADIO_SERVER_PORT": PORTS,
+    "GRADIO_NUM_PORTS": PORTS,
+    "GRADIO_NODE_SERVER_PORT": PORTS,
+    "GRADIO_NODE_NUM_PORTS": PORTS,
+    "GRADIO_DEBUG": (0, 1),
+    "HF_HUB_ETAG_TIMEOUT": (1, 86_400),
+    "HF_HUB_DOWNLOAD_TIMEOUT": (1, 86_400),
+}
+
+
+def whole_number(variable: str, least: int, most: int, environment: Mapping[str, str] | None = None) -> int | None:
+    """The number that a variable names, None where it is not set. Raises ValueError, a sentence that names it."""
+    text = (os.environ if environment is None else environment).get(variable)
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII) or not least <= int(text) <= most:
+        raise ValueError(
+            f"{variable}: {text!r} is no whole number from {least} to {most}; write one, or leave the variable out"
+        )
+    return int(text)
+
+
+def unreadable_number(environment: Mapping[str, str] | None = None) -> str | None:
+    """What is wrong with the first variable that a library could not read, None where nothing is."""
+    try:
+        for variable, (least, most) in LIBRARIES.items():
+            whole_number(variable, least, most, environment)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def more_than_zero(text: str) -> float:
+    """A `type` for argparse: finite numbers above 0; others end the command with a sentence and status 2."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not (number > 0 and math.isfinite(number)):
+        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number
