@@ -234,6 +234,27 @@ def test_pull_replaces_a_checkpoint_folder_and_no_other_file_in_it(bundled, hub,
     assert (target / name).read_text() == "years of work"
 
 
+@pytest.mark.parametrize("name", ["training_args.json", "metrics.jsonl", "config.json", "model.safetensors"])
+def test_pull_replaces_copies_of_what_was_downloaded_and_no_run(bundled, hub, capsys, tmp_path, name):
+    hub.add("ana/net", bundled / EIGHT)
+    target, run = tmp_path / "copy", tmp_path / "run"
+    assert main(["pull", "ana/net", "--into", str(target)]) == 0
+    shutil.copytree(target, run)
+    if name.endswith(".safetensors"):
+        spoil_weights(run)
+    else:
+        document = (run / name).read_text() if (run / name).is_file() else "{}"
+        (run / name).write_text(document + "\n")  # of another training
+    before = contents(run)
+    capsys.readouterr()
+    assert main(["pull", "ana/net", "--into", str(run)]) == 1 and contents(run) == before
+    assert f"its {name} was not downloaded from there and would be lost" in capsys.readouterr().err
+    (bundled / EIGHT / "metrics.jsonl").write_text('{"epoch": 2}\n')  # a later commit replaces the earlier's copy
+    hub.add("ana/net", bundled / EIGHT)
+    assert main(["pull", "ana/net", "--into", str(target)]) == 0
+    assert (target / "metrics.jsonl").read_text() == '{"epoch": 2}\n'
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -261,6 +282,11 @@ def test_convert_writes_a_folder_that_verifies(bundled, capsys, tmp_path):
     assert main(["convert", "--from", "wkentaro", str(tmp_path / "fcn8s_from_caffe.pth"), str(tmp_path / "out")]) == 0
     assert "fcn8s-vgg16-w6-ce-voc" in capsys.readouterr().out
     assert main(["verify", str(tmp_path / "out"), "--results", str(tmp_path)]) == 0
+    again = ["convert", "--from", "wkentaro", str(tmp_path / "fcn8s_from_caffe.pth")]
+    assert main([*again, str(tmp_path / "out")]) == 0
+    before = contents(bundled / EIGHT)
+    assert main([*again, str(bundled / EIGHT)]) == 1 and contents(bundled / EIGHT) == before
+    assert "holds a checkpoint that was not converted, which would be lost" in capsys.readouterr().err
 
 
 def test_every_setting_is_documented_once():

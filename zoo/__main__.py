@@ -24,7 +24,7 @@ from zoo.config import VARIANTS
 from zoo.hub.catalog import Catalog, find, select
 from zoo.hub.deploy import deploy, deploy_static
 from zoo.hub.download import amount, copy_folder, pull
-from zoo.hub.into import check_configuration, check_replaceable
+from zoo.hub.into import check_configuration, check_converted, check_copy, check_replaceable
 from zoo.hub.listing import list_checkpoints
 from zoo.hub.publish import push, push_report
 from zoo.hub.requests import parse_repository
@@ -209,6 +209,7 @@ def run_pull(options) -> None:
     if options.into:
         target = Path(options.into)
         check_replaceable(target)
+        check_copy(target, folder)
         copy_folder(folder, target)
         folder = target
     print(f"{info.name} at commit {info.revision} is in {folder}")
@@ -276,7 +277,7 @@ def run_shard(options) -> None:
 def run_convert(options) -> None:
     """Convert a weights file and print what came out."""
     if (Path(options.out) / CONFIG_FILE).is_file():  # it would be replaced
-        check_configuration(Path(options.out))
+        check_converted(Path(options.out))
     info = convert(options.file, options.out, source=options.source, padding=options.padding, half=options.half)
     print(f"{info.name} ({info.parameters:,} parameters, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
 
