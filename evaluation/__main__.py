@@ -24,7 +24,7 @@ from evaluation.measuring.cost import measure_cost
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device, evaluate, intra_op_threads
 from evaluation.measuring.provenance import command_line, dataset_facts, environment, protocol
 from evaluation.measuring.record import LONGEST_BLOCK, MOST_RESAMPLES
-from evaluation.measuring.results import ResultError, add_part, read_document, write_result
+from evaluation.measuring.results import ResultError, add_part, read_document, result_name, write_result
 from evaluation.measuring.sources import Source, open_source
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
@@ -160,6 +160,10 @@ def measure(
     source = open_source(text, dataset.labels, revision=options.revision or None, device=options.device)
     first = not shared or distributed.get_rank() == 0
     if first:
+        if options.report:
+            from evaluation.board.report import check_replaceable  # matplotlib takes a second to import
+
+            check_replaceable(Path(options.report) / result_name(source.name, dataset.name, dataset.split))
         print(f"{source.name} on {dataset.labels.title} {dataset.split}, {len(dataset)} images", file=sys.stderr)
     counts, seconds = evaluate(
         source.model,
@@ -188,7 +192,7 @@ def measure(
     if options.corruptions:
         add_corruptions(path, source, dataset, options)
     if options.report:
-        from evaluation.board.report import write_report  # matplotlib takes a second to import
+        from evaluation.board.report import write_report
 
         print(write_report(path, source.model, dataset, options.report, device=options.device))
     return path

@@ -26,7 +26,7 @@ from evaluation.measuring.provenance import command_line
 from evaluation.measuring.results import read_document, read_result
 from evaluation.measuring.sources import ClassMismatchError, match_classes, open_source
 from zoo.atomic import WriteError
-from zoo.checkpoints.folder import save
+from zoo.checkpoints.folder import read_info, save
 from zoo.checkpoints.information import CheckpointError
 from zoo.labels import CAMVID, PASCAL_VOC, LabelSet
 
@@ -347,6 +347,27 @@ def test_report_shows_plots_and_images_and_is_replaced_as_one(camvid, checkpoint
         write_report(result, open_source(str(checkpoint), CAMVID).model, dataset, tmp_path / "report")
     assert {path.name: path.read_bytes() for path in page.parent.iterdir()} == before
     assert list((tmp_path / "report").iterdir()) == [page.parent]
+
+
+def test_a_report_replaces_nothing_but_an_earlier_one(camvid, checkpoint, tmp_path, capsys):
+    arguments = (checkpoint, "--data", camvid, "--out", tmp_path / "out", "--passes", 1, "--resamples", 100)
+    report = tmp_path / "report" / f"{read_info(checkpoint).name}__camvid__val"
+    report.mkdir(parents=True)
+    (report / "index.html").write_text("<h1>my thesis</h1>")
+    for name, words in (("index.html", "is something other than a report"), ("notes.txt", "holds notes.txt")):
+        (report / name).write_text("my thesis")
+        assert command(*arguments, "--report", tmp_path / "report") == 1
+        assert f"{report}: {words}" in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()  # said before anything is measured
+    assert {path.name: path.read_text() for path in report.iterdir()} == dict.fromkeys(
+        ("index.html", "notes.txt"), "my thesis"
+    )
+    for path in report.iterdir():
+        path.unlink()
+    for _ in range(2):
+        assert command(*arguments, "--report", tmp_path / "report") == 0
+    (report / "holiday.jpg").touch()
+    assert command(*arguments, "--report", tmp_path / "report") == 1 and (report / "holiday.jpg").exists()
 
 
 def full_disk(*_, **__):

@@ -3,6 +3,7 @@
 The page is `report.html` beside this file. `python -m evaluation ... --report DIR` writes DIR/NAME__DATASET__SPLIT/.
 """
 
+import re
 from pathlib import Path
 
 import jinja2
@@ -17,10 +18,12 @@ from evaluation.counting.boundary import BAND_WIDTHS, boundary_f_per_image
 from evaluation.counting.confusion import class_iou, foreground, mean_of_defined, totals
 from evaluation.datasets import SegmentationDataset
 from evaluation.measuring.evaluate import at_size, batches, forward, inference, predict
-from evaluation.measuring.results import Result, read_result
+from evaluation.measuring.results import Result, ResultError, read_result
 from zoo.atomic import whole_folder
 from zoo.labels import LabelSet
 
+MARK = "Scores in per cent, with 95&nbsp;% intervals."  # what every report says
+FILES = re.compile(r"index\.html|image_\d{5,}\.jpg|(?:confusion|reliability|boundary|classes|corruptions|shift)\.svg")
 SHOWN = 4  # best and worst images, each
 TITLES = {
     "miou": "Mean IoU",
@@ -36,13 +39,28 @@ def write_report(
 ) -> Path:
     """Write the report of a result into a folder of its own under `folder`; returns the path of its index.html.
 
-    `model` runs again on the images that are shown. The folder is replaced as one. Raises WriteError.
+    `model` runs again on the images that are shown. An earlier report is replaced as one. Raises WriteError, and
+    ResultError where the folder holds something else.
     """
     result = read_result(result_path)
     target = Path(folder) / Path(result_path).stem
+    check_replaceable(target)
     with whole_folder(target) as staging:
         _write(staging, result, model, dataset, device)
     return target / "index.html"
+
+
+def check_replaceable(target: Path) -> None:
+    """Raise ResultError unless `target` is not there, is empty, or is an earlier report and nothing more."""
+    if not target.exists():
+        return
+    others = [path.name for path in target.iterdir() if not FILES.fullmatch(path.name)] if target.is_dir() else []
+    page = target / "index.html"
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if others or not page.is_file() or MARK not in page.read_text(encoding="utf-8", errors="replace"):
+        held = f"holds {min(others)}, which is of no report" if others else "is something other than a report"
+        raise ResultError(f"{target}: {held} and would be lost; move it away or name another folder with --report")
 
 
 def _write(target: Path, result: Result, model: nn.Module, dataset: SegmentationDataset, device: str) -> None:
