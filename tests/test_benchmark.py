@@ -5,6 +5,7 @@ import math
 
 import httpx
 import pytest
+from test_mixture import write_street
 
 from evaluation.benchmark.__main__ import NEED_DATA, SECTIONS, main
 from evaluation.benchmark.ports import answering_port, refusing_port, silent_port
@@ -33,6 +34,12 @@ def test_sections_that_need_data_say_so(capsys):
     assert "--data" in capsys.readouterr().err
     assert main(["--quick", "--device", "tpu"]) == 1
     assert capsys.readouterr().err == "error: device: 'tpu' is not one of cpu, cuda, cuda:1\n"
+
+
+def test_partial_labels_are_refused_as_by_the_other_commands(tmp_path, capsys):
+    data = str(write_street(tmp_path / "street"))
+    assert main(["--quick", "--dataset", "street", "--data", data, "--sections", "evaluation"]) == 1
+    assert "street: its masks label 6 of 11 classes" in capsys.readouterr().err
 
 
 def test_turns_alternate_and_the_warm_up_does_not_count():

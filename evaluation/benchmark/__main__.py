@@ -24,6 +24,7 @@ from evaluation.benchmark.requests import area, whole_requests
 from evaluation.benchmark.server import memory, start, visitors
 from evaluation.benchmark.soak import MOST_REQUESTS, MOST_SESSIONS, soak
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
+from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.measuring.cost import device_name
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device
 from evaluation.measuring.provenance import environment
@@ -172,7 +173,9 @@ def _settings(options: argparse.Namespace) -> Settings:
     check_device(options.device)
     dataset, images = None, 2 if options.quick else options.images
     if options.data:
-        dataset = _first_images(open_dataset(options.dataset, options.data, options.split), images)
+        whole = open_dataset(options.dataset, options.data, options.split)
+        refuse_partial_labels(whole)
+        dataset = _first_images(whole, images)
         model = open_source(options.checkpoint, dataset.labels, device=options.device).model
     else:
         model = load(options.checkpoint)
