@@ -10,8 +10,9 @@ const PATIENCE = 10000; // milliseconds until the tab for many must have been dr
 
 const endingOf = (file) => file.name.split(".").pop().toLowerCase();
 
+/** A file of no known kind stays the same: `choose` hands out what is another one, which comes back to it. */
 function typed(file) {
-  const type = file.type || TYPES[endingOf(file)];
+  const type = file.type || (TYPES[endingOf(file)] ?? "");
   return type === file.type ? file : new File([file], file.name, { type, lastModified: file.lastModified });
 }
 
