@@ -71,13 +71,26 @@ const VISIT = "fcn-visit"; // under this name the visitor's files wait while the
 
 /** Puts by what the history knows of the visitor's files, before the page is left for another language. */
 export function keepVisit() {
-  window.sessionStorage.setItem(VISIT, JSON.stringify(window.history.state ?? {}));
+  try {
+    window.sessionStorage.setItem(VISIT, JSON.stringify(window.history.state ?? {}));
+  } catch {
+    // A browser may refuse its store: then the other language begins without the files.
+  }
 }
 
 /** Takes up what `keepVisit` has put by; gives what the history knows now. */
 export function takeVisit() {
-  const carried = window.sessionStorage.getItem(VISIT);
-  window.sessionStorage.removeItem(VISIT);
+  const carried = carriedVisit();
   if (carried) window.history.replaceState(JSON.parse(carried), "");
   return window.history.state ?? {};
+}
+
+function carriedVisit() {
+  try {
+    const carried = window.sessionStorage.getItem(VISIT);
+    window.sessionStorage.removeItem(VISIT);
+    return carried;
+  } catch {
+    return null;
+  }
 }
