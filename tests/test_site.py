@@ -169,13 +169,16 @@ def test_logits_are_enlarged_as_by_torch():
     assert np.abs(found[1] - (255 * large.softmax(0).amax(0)).numpy()).max() <= 0.51
 
 
-def test_masks_are_reduced_as_by_pillow():
-    mask = np.random.default_rng(7).integers(0, 12, (53, 97), np.uint8)
-    expected = Image.fromarray(mask).resize((31, 22), Image.Resampling.NEAREST)
-    code = """
-      import { readFileSync, writeSync } from "node:fs";
-      const image = { data: new Uint8Array(readFileSync(0)), width: 97, height: 53 };
-      writeSync(1, resample.resizeMask(image, 31, 22).data);
+@pytest.mark.parametrize(
+    ("size", "to"), [((97, 53), (31, 22)), ((5244, 874), (1024, 171)), ((332, 5537), (61, 1024)), ((2310, 9), (645, 9))]
+)
+def test_masks_are_reduced_as_by_pillow(size, to):
+    mask = np.random.default_rng(7).integers(0, 12, size[::-1], np.uint8)
+    expected = Image.fromarray(mask).resize(to, Image.Resampling.NEAREST)
+    code = f"""
+      import {{ readFileSync, writeSync }} from "node:fs";
+      const image = {{ data: new Uint8Array(readFileSync(0)), width: {size[0]}, height: {size[1]} }};
+      writeSync(1, resample.resizeMask(image, {to[0]}, {to[1]}).data);
     """
     assert in_node(code, mask.tobytes()) == expected.tobytes()
 

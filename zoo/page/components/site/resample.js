@@ -98,15 +98,21 @@ function addRow(sums, { data, width }, row, factor) {
   }
 }
 
+/** For each of `to` places of a resize by nearest neighbour: that of the source, summed up step by step as in Pillow. */
+function nearest(from, to) {
+  const scale = from / to;
+  const places = new Int32Array(to);
+  for (let i = 0, place = scale * 0.5; i < to; i++, place += scale) places[i] = Math.min(from - 1, Math.trunc(place));
+  return places;
+}
+
 /** A mask (one byte a pixel) at another size, by nearest neighbour as Pillow takes it. */
 export function resizeMask({ data, width: from, height: rows }, width, height) {
   const out = new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const line = Math.min(rows - 1, Math.floor((y + 0.5) * (rows / height))) * from;
-    for (let x = 0; x < width; x++) {
-      out[y * width + x] = data[line + Math.min(from - 1, Math.floor((x + 0.5) * (from / width)))];
-    }
-  }
+  const columns = nearest(from, width);
+  nearest(rows, height).forEach((row, y) => {
+    for (let x = 0; x < width; x++) out[y * width + x] = data[row * from + columns[x]];
+  });
   return { data: out, width, height };
 }
 
