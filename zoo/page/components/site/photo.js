@@ -45,12 +45,11 @@ export function statedSize(bytes, kind) {
   }
 }
 
-/** The size in the first frame's header, behind as many segments as there are. */
+/** The size in the first frame's header, behind as many segments as there are, with what else lies between them. */
 function jpegSize(view) {
   for (let at = 2; ; ) {
-    if (view.getUint8(at) !== 0xff) throw new Refusal("error_damaged");
     const marker = view.getUint8(at + 1);
-    if (marker === 0xff) {
+    if (view.getUint8(at) !== 0xff || marker === 0xff) {
       at += 1;
       continue;
     }
@@ -83,7 +82,7 @@ function ispeSize(bytes, view) {
 
 /** Refuses what the served page refuses, before a pixel is decoded; gives what the file is. */
 export async function judge(file, limits) {
-  if (file.size > limits.bytes) throw new Refusal("site_large_file", { limit: limits.bytes / 1e6 });
+  if (file.size > limits.bytes) throw new Refusal("site_large_file", { limit: limits.bytes / 2 ** 20 });
   const bytes = new Uint8Array(await file.arrayBuffer());
   const kind = kindOf(bytes);
   const named = { name: file.name || "" };
