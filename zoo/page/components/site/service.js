@@ -28,10 +28,20 @@ function isolated(response) {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
+const pathOf = (name) => new URL(name, FOLDER).pathname;
+const PAGE = ["./", "index.html"].map(pathOf);
+const OWN = new Set([...PAGE, ...site.files.map(pathOf)]);
+
+/** Whether a request is for a file of this page: what else lies in its folder may be another page. */
+function isOwn({ method, url }) {
+  const { origin, pathname } = new URL(url);
+  return method === "GET" && origin === self.location.origin && OWN.has(pathname);
+}
+
 async function answer(request) {
   const cache = await caches.open(CACHE);
-  const page = request.mode === "navigate";
-  const stored = await cache.match(page ? FOLDER : request, { ignoreSearch: true });
+  const name = PAGE.includes(new URL(request.url).pathname) ? FOLDER : request;
+  const stored = await cache.match(name, { ignoreSearch: true });
   return isolated(stored ?? (await fetch(request)));
 }
 
@@ -39,5 +49,5 @@ worker.addEventListener("install", (event) => event.waitUntil(install()));
 worker.addEventListener("activate", (event) => event.waitUntil(activate()));
 worker.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method === "GET" && request.url.startsWith(FOLDER)) event.respondWith(answer(request));
+  if (isOwn(request)) event.respondWith(answer(request));
 });
