@@ -125,11 +125,19 @@ let brought = 0; // tells files of one name apart
 
 /** Takes a visitor's own photo and compares. */
 function take(file) {
-  page.photo = { key: `own ${++brought}`, file, name: file.name?.replace(/\.\w+$/, "") || "photo", example: null };
-  page.truth = null;
+let wanted = 0; // counts photos: an example may come from the network when another one is asked for
+
+/** Puts a photo, or none, in place of another one and of its ground truth; `own` is a visitor's file. */
+function setPhoto(photo, src, own = null) {
+  wanted++;
   URL.revokeObjectURL(page.own);
-  page.own = URL.createObjectURL(file);
-  page.showPicture(page.own, page.photo.name);
+  page.own = own && URL.createObjectURL(own);
+  Object.assign(page, { photo, truth: null });
+  one("#truth").value = ""; // so that the same file may be chosen again
+  page.showPicture(page.own ?? src, photo?.name ?? "");
+}
+  const name = file.name?.replace(/\.\w+$/, "") || "photo";
+  setPhoto({ key: `own ${++brought}`, file, name, example: null }, "", file);
   page.parts.strip.value = { ...page.parts.strip.value, selected: null };
   run();
 }
@@ -139,12 +147,12 @@ async function pick(name) {
   const example = page.data.examples[name];
   try {
     const [file, truth] = await Promise.all([example.photo, example.truth].map((path) => path && fetchBlob(path)));
-    page.photo = { key: name, file, name, example: name, truth, labels: example.labels };
-    page.truth = null;
-    page.showPicture(example.photo, name);
+  const mine = ++wanted;
+    if (mine !== wanted) return;
+    setPhoto({ key: name, file, name, example: name, truth, labels: example.labels }, example.photo);
     await run();
   } catch (error) {
-    say(error);
+    if (mine === wanted) sayError(error);
   }
 }
 

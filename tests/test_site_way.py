@@ -1,0 +1,68 @@
+"""The way through the static page: what overtakes what, stopping, forgetting, and what is not there."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import expect
+from site_page import NETWORKS, TIMEOUT, needs_engine, served, wait_until_done
+
+from zoo.images.examples import examples
+
+pytestmark = needs_engine
+FIRST, SECOND, THIRD = [example.name for example in examples()[:3]]
+PHOTO = examples()[4].photo
+
+
+@contextmanager
+def opened(folder: Path, browser, *, networks=NETWORKS[:1], script: str = "", language: str = "en"):
+    """The page with masks of these networks, without a service worker, so that a test can hold back what it fetches."""
+    with (
+        served(folder) as address,
+        browser.new_context(locale=language, service_workers="block") as context,
+    ):
+        page = context.new_page()
+        wrong = []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.add_init_script(script)
+        page.goto(f"{address}?checkpoints={','.join(networks)}")
+        wait_until_done(page, len(networks))
+        yield page
+        assert wrong == []
+
+
+def example(page, name: str):
+    return page.locator(f'#examples button[data-name="{name}"]')
+
+
+def test_an_example_that_comes_late_does_not_replace_a_later_one(site_folder, browser):
+    held = []
+    with opened(site_folder, browser) as page:
+        page.route(f"**/examples/{SECOND}.png", lambda route: held.append(route))
+        example(page, SECOND).click()
+        example(page, THIRD).click()
+        expect(page.locator("#photo img")).to_have_attribute("alt", THIRD, timeout=TIMEOUT)
+        with page.expect_response(f"**/examples/{SECOND}.png"):
+            held[0].continue_()
+        page.wait_for_timeout(500)
+        assert page.get_attribute("#photo img", "alt") == THIRD
+
+        held.clear()
+        example(page, SECOND).click()
+        page.set_input_files("#photo-file", PHOTO)
+        expect(page.locator("#photo img")).to_have_attribute("alt", PHOTO.stem)
+        with page.expect_response(f"**/examples/{SECOND}.png"):
+            held[0].continue_()
+        page.wait_for_timeout(500)
+        assert page.get_attribute("#photo img", "alt") == PHOTO.stem
+
+
+def test_another_photo_empties_the_field_of_its_ground_truth(site_folder, browser):
+    truth = {"name": "truth.png", "mimeType": "image/png", "buffer": examples()[0].truth.read_bytes()}
+    with opened(site_folder, browser) as page:
+        page.set_input_files("#truth", truth)
+        assert page.input_value("#truth")
+        page.set_input_files("#photo-file", PHOTO)
+        expect(page.locator("#truth")).to_have_value("")
+        page.set_input_files("#truth", truth)
+        example(page, THIRD).click()
+        expect(page.locator("#truth")).to_have_value("")
