@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 from site_page import NETWORKS, TIMEOUT, needs_engine, served, wait_until_done
 
 from zoo.images.examples import examples
+from zoo.text import texts
 
 pytestmark = needs_engine
 FIRST, SECOND, THIRD = [example.name for example in examples()[:3]]
@@ -66,3 +67,18 @@ def test_another_photo_empties_the_field_of_its_ground_truth(site_folder, browse
         page.set_input_files("#truth", truth)
         example(page, THIRD).click()
         expect(page.locator("#truth")).to_have_value("")
+
+
+def test_stopping_leaves_no_panel_at_work(site_folder, browser):
+    with opened(site_folder, browser, networks=NETWORKS) as page:
+        page.set_input_files("#photo-file", PHOTO)
+        page.locator("#viewer .card[data-status=running]").first.wait_for()
+        page.click("#stop")
+        stopped = texts("en")["status_stopped"]
+        expect(page.locator("#status")).to_have_text(stopped)
+        cards = page.locator("#viewer .card")
+        expect(cards.last).to_have_attribute("data-status", "failed")
+        expect(cards.last.locator(".reading")).to_have_text(stopped)
+        page.click("#go")
+        wait_until_done(page, 2)
+        expect(cards.last).to_have_attribute("data-status", "done", timeout=TIMEOUT)

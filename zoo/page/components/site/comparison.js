@@ -23,7 +23,8 @@ async function truthOf({ file, labels }, data) {
 }
 
 /**
- * Compares; `show(work)` is called after every step. Gives `work` when all networks have answered.
+ * Compares; `show(work)` is called after every step. Gives `work` when all networks have answered, or with `stopped`
+ * where it was ended before.
  * @param {{file: Blob, name: string, example: string | null, truth: {file: Blob, labels: string} | null,
  *   names: string[]}} asked
  */
@@ -32,7 +33,16 @@ export async function compare(asked, data, show) {
   const photo = await ask("photo", { file: asked.file });
   forgetPictures();
   const shown = { ...photo, src: addressOf(photo.picture) };
-  const work = { ...asked, photo: shown, truth: null, results: {}, errors: {}, amounts: {}, seconds: 0 };
+  const work = {
+    ...asked,
+    photo: shown,
+    truth: null,
+    results: {},
+    errors: {},
+    amounts: {},
+    seconds: 0,
+    stopped: false,
+  };
   try {
     if (asked.truth) work.truth = await truthOf(asked.truth, data);
   } catch (error) {
@@ -52,12 +62,15 @@ export async function compare(asked, data, show) {
       const { mask, confidence, ...found } = await ask("segment", { network }, tell);
       work.results[name] = { ...found, mask: addressOf(mask), confidence: addressOf(confidence) };
     } catch (error) {
-      if (error.key === "status_stopped") throw error;
-      work.errors[name] = { key: error.key ?? "site_failed", parts: error.parts ?? { reason: error.message } };
+      work.stopped = error.key === "status_stopped";
+      const left = work.stopped ? asked.names.filter((other) => !work.results[other]) : [name];
+      const reason = { key: error.key ?? "site_failed", parts: error.parts ?? { reason: error.message } };
+      for (const other of left) work.errors[other] ??= reason;
     }
     work.amounts = {};
     work.seconds = (performance.now() - begin) / 1000;
     show(work);
+    if (work.stopped) break;
   }
   return work;
 }

@@ -77,6 +77,7 @@ async function run() {
     if (mine !== page.run) return undefined;
     remember(example, names);
     showInside(work);
+    if (work.stopped) status(text("status_stopped"));
   } catch (error) {
     if (mine !== page.run) return undefined;
     if (error.key === "status_stopped") status(text("status_stopped"));
