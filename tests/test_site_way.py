@@ -12,6 +12,22 @@ from zoo.text import texts
 pytestmark = needs_engine
 FIRST, SECOND, THIRD = [example.name for example in examples()[:3]]
 PHOTO = examples()[4].photo
+PENDING = "[...window.made.keys()].filter((address) => !window.revoked.has(address)).length"
+# Keeps which object URLs are made and given back.
+COUNT = """
+  window.made = new Map();
+  window.revoked = new Set();
+  const [create, revoke] = [URL.createObjectURL, URL.revokeObjectURL];
+  URL.createObjectURL = (blob) => {
+    const address = create(blob);
+    window.made.set(address, blob.size);
+    return address;
+  };
+  URL.revokeObjectURL = (address) => {
+    window.revoked.add(address);
+    revoke(address);
+  };
+"""
 
 
 @contextmanager
@@ -82,3 +98,14 @@ def test_stopping_leaves_no_panel_at_work(site_folder, browser):
         page.click("#go")
         wait_until_done(page, 2)
         expect(cards.last).to_have_attribute("data-status", "done", timeout=TIMEOUT)
+
+
+def test_what_is_forgotten_is_held_by_nothing(site_folder, browser):
+    with opened(site_folder, browser, script=COUNT) as page:
+        page.set_input_files("#photo-file", PHOTO)
+        wait_until_done(page, 1)
+        with page.expect_event("worker"):  # the worker that held the photo is gone
+            page.click("#forget")
+            expect(page.locator("#status")).to_have_text(texts("en")["site_forgotten"])
+            assert page.evaluate(PENDING) == 0 and page.locator("#photo img").get_attribute("src") is None
+            example(page, THIRD).click()

@@ -11,8 +11,8 @@ export function addressOf(blob) {
   return address;
 }
 
-/** Gives back what an earlier comparison has shown. */
-function forgetPictures() {
+/** Gives back what a comparison has shown. */
+export function forgetPictures() {
   for (const address of made.splice(0)) URL.revokeObjectURL(address);
 }
 

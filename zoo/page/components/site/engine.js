@@ -45,6 +45,13 @@ export function endWork(key = "status_stopped", parts = {}) {
   waiting.clear();
 }
 
+/** Ends the work, and with the worker what it holds of the visitor's. */
+export function endWorker() {
+  endWork();
+  desk.worker?.terminate();
+  desk.worker = null;
+}
+
 function giveUp(reason) {
   endWork("site_failed", { reason });
 }

@@ -33,6 +33,7 @@ export function photoField(take) {
   return (address, name) => {
     picture.hidden = !address;
     if (address) picture.src = address;
+    else picture.removeAttribute("src");
     picture.alt = address ? name : "";
   };
 }

@@ -6,8 +6,8 @@ import { decimal } from "../base/numbers.js";
 import { speak, text } from "../base/texts.js";
 import { emptyBatch, makeBatch } from "./batch.js";
 import { offerCamera } from "./camera.js";
-import { compare } from "./comparison.js";
-import { endWork } from "./engine.js";
+import { compare, forgetPictures } from "./comparison.js";
+import { endWork, endWorker } from "./engine.js";
 import { photoField } from "./field.js";
 import { makeInside, showInside } from "./inside.js";
 import { fetchOwn, openLesson } from "./learn.js";
@@ -167,14 +167,14 @@ function takeTruth(file) {
 /** Empties the page of what the visitor brought; it never left the browser. */
 function forget() {
   page.run++;
-  endWork();
-  Object.assign(page, { photo: null, truth: null, shown: null });
-  page.showPicture("", "");
+  endWorker();
+  page.shown = null;
+  setPhoto(null, "");
   for (const part of ["viewer", "iou", "stale"]) page.parts[part].value = null;
   showInside(null);
   emptyBatch();
   page.parts.strip.value = { ...page.parts.strip.value, selected: null };
-  one("#truth").value = "";
+  forgetPictures();
   status(text("site_forgotten"));
 }
 
