@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 from site_page import NETWORKS, TIMEOUT, needs_engine, served, wait_until_done
 
 from zoo.images.examples import examples
-from zoo.text import texts
+from zoo.text import Message, texts
 
 pytestmark = needs_engine
 FIRST, SECOND, THIRD = [example.name for example in examples()[:3]]
@@ -109,3 +109,12 @@ def test_what_is_forgotten_is_held_by_nothing(site_folder, browser):
             expect(page.locator("#status")).to_have_text(texts("en")["site_forgotten"])
             assert page.evaluate(PENDING) == 0 and page.locator("#photo img").get_attribute("src") is None
             example(page, THIRD).click()
+
+
+def test_a_files_name_is_shown_as_it_is(site_folder, browser, language):
+    name = "my*new*plan [a](javascript:b).pdf"
+    with opened(site_folder, browser, language=language) as page:
+        page.set_input_files("#photo-file", {"name": name, "mimeType": "image/jpeg", "buffer": b"%PDF-1.7 nothing"})
+        told = Message("error_document", name=name).in_language(language)
+        expect(page.locator("#status")).to_have_text(f"{texts(language)['status_refused']} {told}")
+        assert page.locator("#status a, #status em").count() == 0

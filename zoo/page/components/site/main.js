@@ -46,8 +46,10 @@ function status(words) {
   write(one("#status"), words);
 }
 
+/** Not as Markdown: a message may name a visitor's file. */
 function say(message) {
-  status(`**${text("status_refused")}** ${inWords(message)}`);
+  const refused = h("strong", {}, text("status_refused"));
+  one("#status").replaceChildren(h("p", {}, refused, ` ${inWords(message)}`));
 }
 
 const sayError = (error) => say(error.key ? error : { key: "site_failed", parts: { reason: error.message } });
