@@ -118,3 +118,10 @@ def test_a_files_name_is_shown_as_it_is(site_folder, browser, language):
         told = Message("error_document", name=name).in_language(language)
         expect(page.locator("#status")).to_have_text(f"{texts(language)['status_refused']} {told}")
         assert page.locator("#status a, #status em").count() == 0
+
+
+def test_the_camera_asks_for_a_checkpoint_where_none_is_ticked(site_folder, browser):
+    with opened(site_folder, browser) as page:
+        page.locator("#picker input:checked").uncheck()
+        page.click("#camera-open")
+        expect(page.locator(".camera-rate")).to_have_text(texts("en")["error_no_checkpoint"])

@@ -42,9 +42,17 @@ class Live {
     stop.focus();
   }
 
+  /** The network to show; refused while none is ticked. */
+  chosen() {
+    const network = this.network();
+    if (!network) throw Object.assign(new Error("no network"), { key: "error_no_checkpoint" });
+    return network;
+  }
+
   /** Until the person stops it or it fails. */
   async run() {
     try {
+      this.chosen();
       const wanted = { video: { facingMode: "environment", width: { ideal: 1280 } }, audio: false };
       this.stream = await navigator.mediaDevices.getUserMedia(wanted);
       this.video.srcObject = this.stream;
@@ -60,7 +68,7 @@ class Live {
   }
 
   async step() {
-    const network = this.network();
+    const network = this.chosen();
     const { videoWidth, videoHeight } = this.video;
     const [width, height] = scaled(videoWidth, videoHeight, network.side ?? Math.max(videoWidth, videoHeight));
     const size = /** @type {ImageBitmapOptions} */ ({
