@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 from site_page import NETWORKS, TIMEOUT, needs_engine, served, wait_until_done
 
@@ -74,7 +75,7 @@ def test_an_example_that_comes_late_does_not_replace_a_later_one(site_folder, br
 
 
 def test_another_photo_empties_the_field_of_its_ground_truth(site_folder, browser):
-    truth = {"name": "truth.png", "mimeType": "image/png", "buffer": examples()[0].truth.read_bytes()}
+    truth = {"name": "truth.png", "mimeType": "image/png", "buffer": PHOTO.read_bytes()}
     with opened(site_folder, browser) as page:
         page.set_input_files("#truth", truth)
         assert page.input_value("#truth")
@@ -111,6 +112,7 @@ def test_what_is_forgotten_is_held_by_nothing(site_folder, browser):
             example(page, THIRD).click()
 
 
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
 def test_a_files_name_is_shown_as_it_is(site_folder, browser, language):
     name = "my*new*plan [a](javascript:b).pdf"
     with opened(site_folder, browser, language=language) as page:
@@ -125,3 +127,15 @@ def test_the_camera_asks_for_a_checkpoint_where_none_is_ticked(site_folder, brow
         page.locator("#picker input:checked").uncheck()
         page.click("#camera-open")
         expect(page.locator(".camera-rate")).to_have_text(texts("en")["error_no_checkpoint"])
+
+
+def test_a_leaderboard_that_cannot_be_fetched_is_said_and_tried_again(site_folder, browser):
+    name = "leaderboard.json"
+    with opened(site_folder, browser) as page:
+        page.route(f"**/{name}", lambda route: route.abort())
+        page.click("#open-leaderboard")
+        expect(page.locator("#board-problem")).to_have_text(Message("site_not_here", name=name).in_language("en"))
+        page.unroute(f"**/{name}")
+        page.click("#open-leaderboard")
+        page.locator("#leaderboard tr[data-key]").first.wait_for()
+        assert page.inner_text("#board-problem") == ""

@@ -77,9 +77,9 @@ async function run() {
       : page.photo.truth && { file: page.photo.truth, labels };
     const work = await compare({ file, name, example, truth, names }, page.data, show);
     if (mine !== page.run) return undefined;
+    if (work.stopped) status(text("status_stopped"));
     remember(example, names);
     showInside(work);
-    if (work.stopped) status(text("status_stopped"));
   } catch (error) {
     if (mine !== page.run) return undefined;
     if (error.key === "status_stopped") status(text("status_stopped"));
@@ -125,9 +125,6 @@ function markStale() {
 // --- photo and truth ---
 
 let brought = 0; // tells files of one name apart
-
-/** Takes a visitor's own photo and compares. */
-function take(file) {
 let wanted = 0; // counts photos: an example may come from the network when another one is asked for
 
 /** Puts a photo, or none, in place of another one and of its ground truth; `own` is a visitor's file. */
@@ -139,6 +136,9 @@ function setPhoto(photo, src, own = null) {
   one("#truth").value = ""; // so that the same file may be chosen again
   page.showPicture(page.own ?? src, photo?.name ?? "");
 }
+
+/** Takes a visitor's own photo and compares. */
+function take(file) {
   const name = file.name?.replace(/\.\w+$/, "") || "photo";
   setPhoto({ key: `own ${++brought}`, file, name, example: null }, "", file);
   page.parts.strip.value = { ...page.parts.strip.value, selected: null };
@@ -147,10 +147,10 @@ function setPhoto(photo, src, own = null) {
 
 /** Takes an example, as its file is: the worker reads it as it would read a visitor's. */
 async function pick(name) {
+  const mine = ++wanted;
   const example = page.data.examples[name];
   try {
     const [file, truth] = await Promise.all([example.photo, example.truth].map((path) => path && fetchBlob(path)));
-  const mine = ++wanted;
     if (mine !== wanted) return;
     setPhoto({ key: name, file, name, example: name, truth, labels: example.labels }, example.photo);
     await run();
@@ -174,9 +174,9 @@ function forget() {
   setPhoto(null, "");
   for (const part of ["viewer", "iou", "stale"]) page.parts[part].value = null;
   showInside(null);
+  forgetPictures();
   emptyBatch();
   page.parts.strip.value = { ...page.parts.strip.value, selected: null };
-  forgetPictures();
   status(text("site_forgotten"));
 }
 
@@ -185,14 +185,16 @@ function forget() {
 /** The leaderboard's rows are fetched when they are looked at first. */
 async function showBoard() {
   if (page.parts.board.value) return;
-  const value = await fetchJson("leaderboard.json");
-  page.parts.board.value ??= { ...value, strings: page.data.table, locale: page.data.tag };
+  const name = "leaderboard.json";
+  const value = await fetchJson(name).catch(() => null);
+  one("#board-problem").textContent = value ? "" : inWords({ key: "site_not_here", parts: { name } });
+  if (value) page.parts.board.value ??= { ...value, strings: page.data.table, locale: page.data.tag };
 }
 
 async function openRow({ name }) {
   openTab("leaderboard");
   await showBoard();
-  acts.showRow(page.data.networks[name].row);
+  if (page.parts.board.value) acts.showRow(page.data.networks[name].row);
 }
 
 // --- start ---
