@@ -1,15 +1,18 @@
 """The catalog: bundled checkpoints at once, the Hub's merged in from the background, kept on disk, failures shown."""
 
+import errno
 import json
 import shutil
 import time
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import torch
 from hub_client import save_checkpoint
 
+import app
 from evaluation.benchmark.ports import silent_port
 from zoo.checkpoints.folder import load_folder
 from zoo.checkpoints.information import CheckpointError
@@ -73,6 +76,42 @@ def test_broken_folders_are_named_and_cost_nothing_else(root, caplog):
     for problem, word in zip(problems, ("valid JSON", "missing", "must agree"), strict=True):
         assert word in problem
     assert [info.name for info in catalog(root)] == [names[2]] and names[0] in caplog.text
+
+
+@pytest.mark.parametrize("asked", ["iterdir", "is_dir"])
+def test_a_bundled_folder_that_may_not_be_read_is_named_and_takes_nothing_down(
+    root, settings, monkeypatch, caplog, asked
+):
+    plain = getattr(Path, asked)
+
+    def ask(path):
+        if path == root:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, asked, ask)
+    told = f"Folder {root} is left out: Permission denied"
+    assert scan(root) == ([], [told])
+    with pytest.raises(CheckpointError, match=r"there are: none; Folder .* Permission denied"):
+        find("absent", root)
+    page = app.make_page(Catalog(replace(settings, authors=()), root))
+    assert {info.source for info in page.infos.values()} == {"torchvision"} and caplog.text.count(told) == 1
+    page.warm_up()  # nothing is downloaded
+    snapshot = Catalog(replace(settings, authors=(), baselines="off"), root).snapshot()
+    assert snapshot.checkpoints == () and snapshot.problems == (told,)
+
+
+def test_one_bundled_folder_that_may_not_be_read_costs_itself_alone(root, monkeypatch):
+    plain, closed = Path.is_dir, sorted(root.iterdir())[0]
+
+    def ask(path):
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return plain(path)
+
+    monkeypatch.setattr(Path, "is_dir", ask)
+    found, (problem,) = scan(root)
+    assert len(found) == 2 and problem.startswith(f"Checkpoint {closed.name!r} is left out: ")
 
 
 def test_find_names_the_choices(root):

@@ -26,7 +26,7 @@ from zoo.hub.download import Progress, load_repository, pull
 from zoo.hub.listing import AuthorScore, Listing, list_checkpoints, read_items
 from zoo.hub.renewal import Renewal, hub_note
 from zoo.hub.requests import HubError, parse_repository
-from zoo.hub.runs import scan_runs
+from zoo.hub.runs import scan_runs, unreadable
 from zoo.hub.settings import HubSettings
 from zoo.hub.torchvision_weights import baseline_infos, is_baseline, is_installed, load_baseline
 from zoo.models.engine import Engine
@@ -44,13 +44,22 @@ MAXIMUM_ADDED = 500
 
 
 def scan(root: Path | None = None) -> tuple[list[CheckpointInfo], list[str]]:
-    """The checkpoints in the folders of `root` (default: the bundled ones), by name, and one message per broken one."""
+    """The checkpoints in the folders of `root` (default: the bundled ones), by name.
+
+    The second list has one message per broken one, or that `root` may not be read.
+    """
     root = bundled_folder() if root is None else Path(root)
     found, problems = [], []
-    for folder in sorted(root.iterdir()) if root.is_dir() else []:
-        if not folder.is_dir() or folder.name.startswith((".", "__")):
+    try:
+        folders = sorted(root.iterdir()) if root.is_dir() else []
+    except OSError as error:
+        return [], [unreadable(root, error)]
+    for folder in folders:
+        if folder.name.startswith((".", "__")):
             continue
         try:
+            if not folder.is_dir():
+                continue
             info = _read_bundled(folder, *_stamp(folder))
             if info.name != folder.name:
                 raise CheckpointError(f"config.json names it {info.name!r}; folder and name must agree")
@@ -105,7 +114,7 @@ def find(name: str, root: Path | None = None) -> CheckpointInfo:
         if info.name == name:
             return info
     broken = [problem for problem in problems if f"{name!r}" in problem]
-    names = ", ".join(info.name for info in found) or "none"
+    names = ", ".join(info.name for info in found) or "; ".join(["none", *problems])
     raise CheckpointError(broken[0] if broken else f"no bundled checkpoint {name!r}; there are: {names}")
 
 

@@ -75,16 +75,19 @@ class Offer:
 
         A request that comes meanwhile waits for what it needs, and for no more than that.
         The first pass of a model on an image size is slow and its time says little; the one that is kept comes after.
+        What is downloaded when a visitor picks it is not made ready.
         """
         logger.debug("the leaderboard has %d results", len(self.scores))
+        infos = self.infos
+        ready = [infos[name] for name in self.default_names() if infos[name].source != "torchvision"]
         with Image.open(examples.examples()[0].photo) as photo:
-            for info in choose(self.infos, self.default_names()):
+            for info in ready:
                 engine = self.segmenter.model(info)
                 with self.segmenter.turn:
                     segment(engine, photo)
                 self.segmenter.segment(info, photo)
-            if isinstance(info.config, FCNConfig):
-                self.segmenter.rungs(info, photo)  # of the last one, whose inside is shown below the masks
+            if ready and isinstance(ready[-1].config, FCNConfig):
+                self.segmenter.rungs(ready[-1], photo)  # of the last one, whose inside is shown below the masks
 
     def prepare(
         self,
