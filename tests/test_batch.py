@@ -156,6 +156,13 @@ def test_photos_that_differ_in_ending_or_case_alone_get_masks_of_their_own():
     assert mask_names(photos) == dict(zip(photos, masks, strict=True))
 
 
+def test_photos_that_differ_in_the_form_of_an_accent_alone_get_masks_of_their_own():
+    assert mask_names(["pra\u00e7a.jpg", "prac\u0327a.jpg"]) == {
+        "pra\u00e7a.jpg": "pra\u00e7a.png",
+        "prac\u0327a.jpg": "prac\u0327a (2).png",
+    }
+
+
 def test_no_mask_of_a_batch_is_lost_and_the_table_names_each(server, tmp_path):
     desk, names = BatchDesk(server[0]), list(server[0].infos)[:2]
     files = [{"path": cached_file(packed({"x.jpg": png(), "x.png": png((32, 16)), "bad.png": b"x"}), "all.zip")}]

@@ -138,6 +138,15 @@ def test_another_person_alone_is_a_table_too(cracks, capsys):
     assert "name a CHECKPOINT, or give another person's masks with --human" in capsys.readouterr().err
 
 
+def test_another_persons_masks_are_found_however_an_accent_is_stored(cracks, capsys):
+    for folder in ("images", "masks", "other"):
+        path = cracks / "val" / folder / "0.png"
+        path.rename(path.with_name("prac\u0327a.png"))  # in the form of macOS
+    assert open_dataset("folder", cracks, "val").image_ids[-1] == "pra\u00e7a"
+    arguments = ["--dataset", "folder", "--data", str(cracks), "--human", str(cracks / "val" / "other")]
+    assert compare.main(arguments) == 0, capsys.readouterr().err
+
+
 def test_what_cannot_be_compared_is_refused(cracks, make_model, tmp_path, capsys):
     folder = make_checkpoint(make_model, tmp_path / "net", CAMVID, 0)
     assert compare.main([str(folder), "--dataset", "folder", "--data", str(cracks)]) == 1

@@ -3,6 +3,7 @@
 import hashlib
 import tarfile
 import threading
+import unicodedata
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -172,6 +173,15 @@ def write_cityscapes(root):
         values = np.arange(34, dtype=np.uint8).reshape(2, 17)
         Image.fromarray(values).save(masks / f"{city}_000000_000019_gtFine_labelIds.png")
     return root
+
+
+def test_a_city_with_an_accent_is_found_however_it_is_stored(tmp_path):
+    root, city = write_cityscapes(tmp_path), "S\u00e3o Paulo"
+    for path in [path for path in root.rglob("*aachen*") if path.is_file()]:
+        name = path.name.replace("aachen", unicodedata.normalize("NFD", city) if "gtFine" in path.name else city)
+        path.rename(path.with_name(name))
+    dataset = open_dataset("cityscapes", root, "train")
+    assert f"{city}_000000_000019_leftImg8bit" in dataset.image_ids and dataset.mask(0).shape == (2, 17)
 
 
 def test_cityscapes_has_19_train_ids(tmp_path):

@@ -327,6 +327,7 @@ def test_two_classes_in_black_and_white_and_own_lists(tmp_path, capsys):
 def test_names_of_one_photo_are_told_across_tools():
     names = ("a/Berlin_1_gtFine_labelTrainIds.png", "berlin_1_leftImg8bit.png", "x/berlin_1.png", "berlin_1_mask.tif")
     assert {mask_key(name) for name in names} == {"berlin_1"}
+    assert mask_key("prac\u0327a.png") == mask_key("a/PRA\u00c7A_mask.png")  # as macOS and others store an accent
 
 
 def test_the_page_says_the_same_in_each_language(folders, tmp_path):

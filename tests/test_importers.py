@@ -8,10 +8,13 @@ import json
 import os
 import re
 import shlex
+import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 import pytest
+from labelme_project import write_project
 from PIL import Image
 
 from evaluation.datasets import open_dataset
@@ -244,6 +247,36 @@ def test_labelme_keeps_the_photo_that_only_the_json_holds(tmp_path, capsys):
     assert run(capsys, "labelme", project, tmp_path / "out", "--split", "0")[0] == 0
     (photo,) = (tmp_path / "out" / "train" / "images").iterdir()
     assert photo.name == "a_002.png" and photo.read_bytes() == (DATA / "labelme" / "a_002.png").read_bytes()
+
+
+@pytest.mark.parametrize(("tool", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_accent_is_the_same_letter_however_it_is_stored(tool, disk, tmp_path, capsys):
+    project = write_project(tmp_path / "labelme", photos=3)
+    for number, place in enumerate(("praça/á.png", "praça/é.png", "rua/é.png")):
+        photo, listing = project / unicodedata.normalize(disk, place), project / f"beach_{number:02d}.json"
+        photo.parent.mkdir(exist_ok=True)
+        listing.with_suffix(".png").rename(photo)
+        text = listing.read_text(encoding="utf-8").replace(
+            f"beach_{number:02d}.png", unicodedata.normalize(tool, place)
+        )
+        listing.write_text(text, encoding="utf-8")
+    status, _, error = run(capsys, "labelme", project, tmp_path / "out", "--split", "0")
+    assert status == 0, error
+    names = sorted(path.stem for path in (tmp_path / "out" / "train" / "images").iterdir())
+    assert names == ["praça__á", "praça__é", "rua__é"]  # in NFC, whatever the disk has
+
+
+@pytest.mark.parametrize(("lists", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_an_accent_in_the_lists_of_voc_is_the_same_letter(lists, disk, tmp_path, capsys):
+    project = shutil.copytree(DATA / "datumaro" / "voc_segmentation_mask", tmp_path / "voc")
+    for path in [path for path in project.rglob("*.png") if path.stem == "a_001"]:
+        path.rename(path.with_stem(unicodedata.normalize(disk, "praça_1")))
+    for path in project.rglob("*.txt"):
+        name = unicodedata.normalize(lists, "praça_1")
+        path.write_text(path.read_text(encoding="utf-8").replace("a_001", name), encoding="utf-8")
+    status, _, error = run(capsys, "voc", project, tmp_path / "out", "--split", "0")
+    assert status == 0, error
+    assert "praça_1.png" in {path.name for path in (tmp_path / "out").rglob("*.png")}
 
 
 def test_labelme_reads_labels_txt_beside_the_files(tmp_path, capsys):

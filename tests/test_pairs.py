@@ -1,5 +1,7 @@
 """Which mask goes with which photo of a batch: by folder and name, and none where that does not tell."""
 
+import unicodedata
+
 import pytest
 from test_batch import packed, png, stored
 
@@ -70,6 +72,14 @@ def test_a_photo_whose_name_looks_like_a_masks_is_a_photo(tmp_path):
 def test_a_mask_is_its_photos_by_folder_and_by_name_alone_where_that_is_one_of_each(names, pairs):
     assert paired(*names) == pairs
     assert paired(*reversed(names)) == pairs
+
+
+@pytest.mark.parametrize(("photo_form", "mask_form"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_an_accent_is_the_same_letter_however_it_is_stored(photo_form, mask_form):
+    for photo, mask in (("praça.jpg", "masks/praça.png"), ("são/1.jpg", "são/masks/1.png"), ("é.jpg", "é_mask.png")):
+        photo, mask = unicodedata.normalize(photo_form, photo), unicodedata.normalize(mask_form, mask)
+        assert paired(photo, mask) == {photo: mask}
+        assert paired(photo, mask, uploads={mask: 2}) == {photo: mask}
 
 
 def test_a_zips_masks_are_those_of_its_own_photos(tmp_path):

@@ -25,6 +25,7 @@ from evaluation.measuring.evaluate import at_size, forward, inference
 from training.documents import write_document
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import load
+from zoo.images.names import spelled
 
 BINS = 1000  # of the probability in the precision-recall curve
 
@@ -74,7 +75,7 @@ def probability_counts(probability: np.ndarray, mask: np.ndarray, rare: int, voi
 
 def human_counts(dataset: SegmentationDataset, folder: Path) -> Counts:
     """The counts of another person's masks: PNG files of the images' names that hold the same class ids."""
-    paths = tuple(folder / f"{name}.png" for name in dataset.image_ids)
+    paths = tuple(spelled(folder / f"{name}.png") for name in dataset.image_ids)
     other, classes, void = replace(dataset, mask_paths=paths), len(dataset.labels.classes), dataset.labels.void
     pairs = [(other.mask(index), dataset.mask(index)) for index in range(len(dataset))]
     matrices = [confusion_matrix(*map(torch.from_numpy, pair), classes, void).numpy() for pair in pairs]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evaluation.datasets.dataset import DatasetError, SegmentationDataset, list_split
 from evaluation.datasets.pairing import passed_over, sort_files
+from zoo.images.names import spelled
 from zoo.labels import CITYSCAPES
 
 
@@ -25,7 +26,7 @@ def open_cityscapes(root: Path, split: str) -> SegmentationDataset:
     # Listed here, since torchvision takes every hidden file for a city or a photo.
     images, passed = sort_files(root / "leftImg8bit" / split)
     images.sort(key=str)
-    masks = [root / "gtFine" / split / path.parent.name / mask_name(path) for path in images]
+    masks = [spelled(root / "gtFine" / split / path.parent.name / mask_name(path)) for path in images]
     void = CITYSCAPES.void
     class_ids = {entry.id: entry.train_id for entry in Cityscapes.classes if entry.id >= 0} | {void: void}
     options = {"sequence": lambda path: path.parent.name, "class_ids": class_ids}

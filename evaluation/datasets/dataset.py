@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evaluation.datasets.pairing import DatasetError, pair
+from zoo.images.names import composed
 from zoo.images.photo import ImageError, decode_image, open_image, upright_size
 from zoo.images.stored import Stored, read_stored
 from zoo.images.truth import Reading, to_ids
@@ -165,8 +166,8 @@ def list_split(
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise DatasetError(f"{missing[0]}: {kind} is missing ({len(missing)} of {len(paths)} images have none)")
-    stems = tuple(path.stem for path in image_paths)
-    sequences = tuple(sequence(path) for path in image_paths)
+    stems = tuple(composed(path.stem) for path in image_paths)
+    sequences = tuple(composed(sequence(path)) for path in image_paths)
     return SegmentationDataset(name, split, labels, stems, sequences, tuple(image_paths), tuple(mask_paths), **options)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from evaluation.counting.confusion import count_pairs
 from evaluation.datasets.pairing import SUFFIXES, simplified, walk
 from zoo.images.archive import Limits, zip_entries
+from zoo.images.names import composed
 from zoo.images.photo import ImageError
 from zoo.images.stored import Stored, read_stored
 from zoo.images.truth import Reading, binary_reading, to_ids
@@ -60,8 +61,8 @@ def open_masks(path: str | Path, limits: Limits = LARGE) -> Masks:
 
 
 def mask_key(name: str) -> str:
-    """What a mask's file shares with that of the same photo elsewhere: its name without folders, endings and case."""
-    stem = simplified(PurePosixPath(name).with_suffix("").name)
+    """What a mask's file shares with that of the same photo elsewhere: without folders, endings and case, in NFC."""
+    stem = simplified(composed(PurePosixPath(name).with_suffix("").name))
     for ending in CITYSCAPES_ENDINGS:
         stem = stem.removesuffix(ending)
     return stem

@@ -1,9 +1,10 @@
 """Which mask belongs to which photo of a folder: by name, in sub-folders too; nothing is left out without a word."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from zoo.images.names import composed
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 LITTER = ("thumbs.db", "desktop.ini", "ehthumbs.db")  # of Windows; macOS's files start with a dot
@@ -94,7 +95,7 @@ def by_name(paths: Iterable[Path], folder: Path, faults: list[str]) -> dict[str,
     """
     found: dict[str, Path] = {}
     for path in paths:
-        name = unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
+        name = composed(path.relative_to(folder).with_suffix("").as_posix())
         if name in found:
             faults.append(
                 f"{path}: {found[name].name} is there already; which of the two counts? Rename one or take it out"

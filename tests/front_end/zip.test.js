@@ -10,3 +10,7 @@ test("photos that differ in ending or case alone get masks of their own", () => 
   const masks = ["IMG_1 (2).png", "IMG_1.png", "IMG_1 (3).png", "a.b.png", "img_1 (4).png"];
   assert.deepEqual(maskNames(photos), masks);
 });
+
+test("photos that differ in the form of an accent alone get masks of their own", () => {
+  assert.deepEqual(maskNames(["pra\u00e7a.jpg", "prac\u0327a.jpg"]), ["pra\u00e7a.png", "prac\u0327a (2).png"]);
+});

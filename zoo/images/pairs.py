@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import PurePosixPath
 
+from zoo.images.names import composed
 from zoo.text import Message
 
 MASK_FOLDERS = ("masks", "labels", "annotations", "annot", "truth", "gt", "segmentationclass")
@@ -89,12 +90,12 @@ def place_of(name: str) -> tuple[str, ...]:
 
 def folders(name: str) -> tuple[str, ...]:
     """A file's folders, in lower case."""
-    return PurePosixPath(name.lower()).parts[:-1]
+    return PurePosixPath(composed(name).lower()).parts[:-1]
 
 
 def stem_of(name: str) -> str:
     """A file's name without folders and ending, in lower case."""
-    return PurePosixPath(name).stem.lower()
+    return PurePosixPath(composed(name)).stem.lower()
 
 
 def plain(stem: str) -> str:

@@ -20,6 +20,7 @@ from PIL import Image
 from zoo.checkpoints.information import CheckpointInfo
 from zoo.images.archive import zip_entries
 from zoo.images.encoding import jpeg_bytes
+from zoo.images.names import composed
 from zoo.images.pairs import pair_masks
 from zoo.images.photo import Decoded, ImageError
 from zoo.labels import LabelSet
@@ -199,15 +200,18 @@ def thumbnail(image: Image.Image) -> bytes:
 
 
 def mask_names(photos: list[str]) -> dict[str, str]:
-    """{photo: its mask's name}, numbered where photos differ in ending alone, or in case, which many disks lack."""
+    """{photo: its mask's name}, numbered where photos differ in ending alone.
+
+    Or in what many disks do not tell apart: case, and the Unicode form of accents.
+    """
     names: dict[str, str] = {}
     taken: set[str] = set()
     for photo in photos:
         plain = PurePosixPath(photo).with_suffix(".png")
         name, number = str(plain), 2
-        while name.casefold() in taken:
+        while composed(name).casefold() in taken:
             name, number = str(plain.with_stem(f"{plain.stem} ({number})")), number + 1
-        taken.add(name.casefold())
+        taken.add(composed(name).casefold())
         names[photo] = name
     return names
 

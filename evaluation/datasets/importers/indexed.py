@@ -25,6 +25,7 @@ from evaluation.datasets.importers.project import (
     read_names,
     visible,
 )
+from zoo.images.names import composed, spelled
 from zoo.labels import CITYSCAPES, PASCAL_VOC, spread_palette
 
 Colour = tuple[int, int, int]
@@ -224,7 +225,7 @@ def voc_lists(root: Path) -> list[tuple[str, str]]:
 
 def within(root: Path, *parts: str) -> Path:
     """The file at a place that a list names; DatasetError where it is missing or outside of the root."""
-    path = root.joinpath(*parts)
+    path = spelled(root.joinpath(*parts))
     if "\x00" in str(path) or not path.resolve().is_relative_to(root.resolve()):
         raise DatasetError(f"{root}: its lists name {'/'.join(parts)!r}, which lies outside; export it again")
     if not path.is_file():
@@ -235,8 +236,8 @@ def within(root: Path, *parts: str) -> Path:
 def photo_of(finder: PhotoFinder, stem: str, folder: Path, source: str) -> Path:
     """The photo called `stem`, of any format, in `folder` or, where its name is the only one, elsewhere."""
     place = folder / stem
-    found = finder.by_stem.get(place.name, [])
-    found = [path for path in found if path.parent == place.parent] or found
+    found = finder.by_stem.get(composed(place.name), [])
+    found = [path for path in found if path.parent == spelled(place.parent)] or found
     if len(found) != 1:
         problem = f"could be of {found[0]} or {found[1]}; keep one" if found else f"has no photo called {place.name!r}"
         raise DatasetError(f"{source}: {problem}, or give the folder of the photos with --images")

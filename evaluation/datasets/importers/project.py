@@ -16,6 +16,7 @@ import numpy as np
 
 from evaluation.datasets.dataset import DatasetError
 from evaluation.datasets.importers.splitting import SUBSETS
+from zoo.images.names import composed, spelled
 
 VOID = 255
 MAXIMUM_ANNOTATION_BYTES = 1_000_000_000
@@ -216,8 +217,8 @@ class PhotoFinder:
         for path in photos(self.root):
             folders = path.relative_to(self.root).parts[:-1]
             if not any(folder.startswith(without) for folder in folders if without):
-                self.by_name.setdefault(path.name, []).append(path)
-                self.by_stem.setdefault(path.stem, []).append(path)
+                self.by_name.setdefault(composed(path.name), []).append(path)
+                self.by_stem.setdefault(composed(path.stem), []).append(path)
 
     def find(self, name: str, source: str, *, near: Iterable[Path] = ()) -> Path:
         """The file of the photo called `name` ('/' or '\\' between folders), below one of `near` or the root.
@@ -228,14 +229,14 @@ class PhotoFinder:
         relative = PurePosixPath(PureWindowsPath(name).as_posix())
         if not relative.name or "\x00" in name:
             raise DatasetError(f"{source}: names no photo")
-        for place in (base / relative for base in (*near, self.root)):
+        for place in (spelled(base / relative) for base in (*near, self.root)):
             if self._holds(place):
                 return self.root / place.resolve().relative_to(self.root.resolve())
         if not self.given and (relative.is_absolute() or PureWindowsPath(name).drive or ".." in relative.parts):
             raise DatasetError(
                 f"{source}: its photo {name!r} lies outside of {self.root}; give the folder that holds it with --images"
             )
-        found = self.by_name.get(relative.name, [])
+        found = self.by_name.get(composed(relative.name), [])
         if len(found) > 1:
             raise DatasetError(f"{source}: photo {name!r} could be {found[0]} or {found[1]}; keep one of them")
         if not found or not self._holds(found[0]):
@@ -245,8 +246,8 @@ class PhotoFinder:
         return found[0]
 
     def name(self, photo: Path) -> str:
-        """A photo's name: its path below the root."""
-        return photo.relative_to(self.root).as_posix()
+        """A photo's name: its path below the root, in NFC."""
+        return composed(photo.relative_to(self.root).as_posix())
 
     def _holds(self, path: Path) -> bool:
         """Whether a path is a file below the root, links followed."""

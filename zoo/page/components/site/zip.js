@@ -53,12 +53,13 @@ export function zipped(files) {
  * @param {string[]} photos in the order in which they are numbered
  */
 export function maskNames(photos) {
+  const plain = (name) => name.normalize("NFC").toLowerCase();
   const taken = new Set();
   return photos.map((photo) => {
     const stem = photo.replace(/(?<=.)\.[^.]+$/, "");
     let name = `${stem}.png`;
-    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${stem} (${number}).png`;
-    taken.add(name.toLowerCase());
+    for (let number = 2; taken.has(plain(name)); number++) name = `${stem} (${number}).png`;
+    taken.add(plain(name));
     return name;
   });
 }
