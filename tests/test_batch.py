@@ -17,9 +17,10 @@ from zoo.images.archive import Limits, zip_entries
 from zoo.images.examples import examples
 from zoo.images.pairs import mask_of
 from zoo.images.photo import LONG_SIDE, ImageError, decode_image
-from zoo.page import batch as limits
-from zoo.page.batch import Row, disagreement, guarded, mask_names, read_photos
+from zoo.page import brought as limits
+from zoo.page.batch import Row, disagreement, facts, guarded, mask_names
 from zoo.page.batch_tab import BatchDesk, row_value
+from zoo.page.brought import read_batch
 from zoo.page.uploads import cached_file
 
 
@@ -45,7 +46,7 @@ def stored(folder, name: str, content: bytes) -> str:
 def test_photos_come_in_order_with_their_masks_and_nothing_else(tmp_path):
     entries = {"b/two.png": png(value=2), "a.jpg": png(value=1), "masks/two.png": png(value=3), "notes.txt": b"x"}
     entries |= {"a_mask.png": png(value=4), "__MACOSX/a.jpg": b"x", ".DS_Store": b"x", "b/.hidden.png": b"x"}
-    photos = read_photos([stored(tmp_path, "all.zip", packed(entries)), stored(tmp_path, "a.jpg", png(value=5))])
+    photos = read_batch([stored(tmp_path, "all.zip", packed(entries)), stored(tmp_path, "a.jpg", png(value=5))]).photos
     assert [photo.name for photo in photos] == ["a (2).jpg", "a.jpg", "b/two.png"]
     assert [photo.read() for photo in photos] == [png(value=5), png(value=1), png(value=2)]
     assert [photo.read_truth and photo.read_truth() for photo in photos] == [None, png(value=4), png(value=3)]
@@ -83,7 +84,7 @@ def test_masks_are_told_by_folder_or_ending(name, stem):
 def test_unsafe_zips_are_refused_whole(tmp_path, entries, words):
     path = stored(tmp_path, "all.zip", packed(entries, zipfile.ZIP_DEFLATED))
     with pytest.raises(ImageError, match=words):
-        read_photos([path])
+        read_batch([path])
 
 
 def test_links_passwords_sizes_and_damage_are_refused(tmp_path, monkeypatch):
@@ -99,14 +100,14 @@ def test_links_passwords_sizes_and_damage_are_refused(tmp_path, monkeypatch):
         ("cut.zip", packed({"a.png": png()})[:-30], "damaged zip"),
     ):
         with pytest.raises(ImageError, match=words):
-            read_photos([stored(tmp_path, name, content)])
+            read_batch([stored(tmp_path, name, content)])
     much = stored(tmp_path, "much.zip", packed({f"{one}.png": bytes(400) for one in range(3)}))
     assert len(zip_entries(much, Limits(total_bytes=1200))) == 3
     with pytest.raises(ImageError, match="unpacked"):
         zip_entries(much, Limits(total_bytes=1000))
     monkeypatch.setattr(zips, "ENTRY_BYTES", 0)
     with pytest.raises(ImageError, match="entries; at most"):
-        read_photos([stored(tmp_path, "list.zip", packed({"a.png": png()}))])
+        read_batch([stored(tmp_path, "list.zip", packed({"a.png": png()}))])
 
 
 def zip64(entries: dict[str, bytes], gap: int = 0) -> bytes:
@@ -134,7 +135,7 @@ def test_an_entry_that_holds_more_than_it_claims_is_refused(tmp_path):
     content = bytearray(packed({"a.png": bytes(5000)}, zipfile.ZIP_DEFLATED))
     at = content.rfind(b"PK\1\2")
     content[at + 24 : at + 28] = (100).to_bytes(4, "little")
-    photos = read_photos([stored(tmp_path, "liar.zip", bytes(content))])
+    photos = read_batch([stored(tmp_path, "liar.zip", bytes(content))]).photos
     with pytest.raises(ImageError, match="damaged"):
         photos[0].read()
 
@@ -221,6 +222,21 @@ def test_a_batch_gives_exact_masks_one_count_and_reasons(server, tmp_path):
     for line in lines:
         shares = [float(line[title]) for title in page.infos[names[0]].labels.classes if line[title]]
         assert line["error"] or sum(shares) == pytest.approx(1)
+
+
+def test_a_mask_without_photo_is_named_on_the_page_and_in_the_summary(server):
+    page, _ = server
+    first = examples()[0]
+    entries = {"street.png": first.photo.read_bytes()}
+    entries |= {f"masks/{name}.png": first.truth.read_bytes() for name in ("street", "Street (2)", "rua")}
+    files = [{"path": cached_file(packed(entries), "all.zip")}]
+    *_, (value, _, batch) = BatchDesk(page).run(
+        files, {"selected": list(page.infos)[:1]}, {}, "trained", Request("pt-BR")
+    )
+    (note,) = value["notes"]
+    assert "masks/Street (2).png, masks/rua.png" in note and "Deixadas de fora" in note and "(2):" in note
+    assert facts(batch)["masks_without_image"] == ["masks/Street (2).png", "masks/rua.png"]
+    assert facts(batch)["images_with_truth"] == 1
 
 
 def test_a_stopped_batch_gives_back_what_is_done_and_leaves_no_part(server, tmp_path):

@@ -13,7 +13,12 @@ MASK_ENDINGS = (".label", "_label", ".mask", "_mask", "_gt", "_labelids")
 
 
 def pair_masks(files: Mapping[str, tuple[int, str]]) -> dict[str, str | Message | None]:
-    """{photo: its mask, None, or why none of the masks can be told to be its}; what is a key of neither is left out.
+    """{photo: its mask, None, or why none of the masks can be told to be its}; see `match`."""
+    return match(files)[0]
+
+
+def match(files: Mapping[str, tuple[int, str]]) -> tuple[dict[str, str | Message | None], list[str]]:
+    """{photo: its mask, None, or why none of the masks can be told to be its}, and the masks that no photo asks for.
 
     files: {file: (which upload it comes from, its name there)}. The closest place that has one photo and one mask of a
     name counts: the same upload and folder, the same folder, any folder.
@@ -29,8 +34,9 @@ def pair_masks(files: Mapping[str, tuple[int, str]]) -> dict[str, str | Message 
     for key in keys:
         pair_level(photos, masks, key, found, used)
     # A name alone makes no mask: without its photo, carnival_mask.jpg is a photo of a mask.
-    others = [file for file in masks if file not in used and not lies_with_masks(files[file][1])]
-    return {file: found.get(file) for file in [*photos, *others]}
+    unused = [file for file in masks if file not in used]
+    others = [file for file in unused if not lies_with_masks(files[file][1])]
+    return {file: found.get(file) for file in [*photos, *others]}, sorted({*unused} - {*others})
 
 
 def pair_level(

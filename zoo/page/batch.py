@@ -1,6 +1,6 @@
-"""Many photos at once: a bounded reading of files and zips, one row of facts per photo, and one zip of masks back.
+"""Many photos at once: one row of facts per photo, and one zip of masks back.
 
-Nothing here knows the page's framework. Zips are read by `zoo.images.archive`.
+Nothing here knows the page's framework. `zoo.page.brought` reads what the visitor brings.
 """
 
 from __future__ import annotations
@@ -12,38 +12,23 @@ import logging
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 from PIL import Image
 
 from zoo.checkpoints.information import CheckpointInfo
-from zoo.images.archive import zip_entries
 from zoo.images.encoding import jpeg_bytes
 from zoo.images.names import composed
-from zoo.images.pairs import pair_masks
 from zoo.images.photo import Decoded, ImageError
 from zoo.labels import LabelSet
+from zoo.page.brought import Photo
 from zoo.text import Message
 
 logger = logging.getLogger("zoo")
 
-MAXIMUM_IMAGES = 60
+NAMED = 5  # masks without a photo that the page names; the summary names all
 THUMBNAIL = (112, 84)
-
-
-class BatchError(ImageError):
-    """A batch that cannot be worked on; the message is for the person who sent it."""
-
-
-@dataclass(frozen=True)
-class Photo:
-    """One photo of a batch: its name, its content, and that of its ground truth if there is one, or why it has none."""
-
-    name: str
-    read: Callable[[], bytes]
-    read_truth: Callable[[], bytes] | None = None
-    refused: Message | None = None
 
 
 @dataclass
@@ -63,44 +48,6 @@ class Row:
     checkpoints: dict[str, dict] = field(default_factory=dict)
 
 
-def read_photos(paths: list[str]) -> list[Photo]:
-    """The photos in these files, some of which may be zips, in order of name; masks go with their photos.
-
-    A mask has its photo's name and lies in a folder called 'masks', 'labels' or so, or ends in '.label', '_mask' or so.
-    See `zoo.images.pairs`.
-    Raises BatchError for nothing to work on or too much, ArchiveError for a zip that is unsafe or damaged.
-    """
-    files: dict[str, Callable[[], bytes]] = {}
-    origins: dict[str, tuple[int, str]] = {}
-    for number, path in enumerate(paths, 1):
-        packed = Path(path).suffix.lower() == ".zip"
-        found = zip_entries(path) if packed else {Path(path).name: Path(path).read_bytes}
-        for name, read in found.items():
-            own = unused(name, files)
-            files[own], origins[own] = read, (number if packed else 0, name)  # what is in no zip came together
-    pairs = pair_masks(origins)
-    if not pairs:
-        raise BatchError(Message("error_batch_empty"))
-    if len(pairs) > MAXIMUM_IMAGES:
-        raise BatchError(Message("error_batch_many", number=len(pairs), maximum=MAXIMUM_IMAGES))
-    return [photo_of(name, mask, files) for name, mask in sorted(pairs.items(), key=lambda pair: pair[0])]
-
-
-def photo_of(name: str, mask: str | Message | None, files: dict[str, Callable[[], bytes]]) -> Photo:
-    """A photo with what was found to be its mask, or the reason why none was."""
-    if isinstance(mask, Message):
-        return Photo(name, files[name], refused=mask)
-    return Photo(name, files[name], files[mask] if mask else None)
-
-
-def unused(name: str, taken: dict) -> str:
-    """`name`, numbered where two files have it."""
-    path, number = PurePosixPath(name), 2
-    while name in taken:
-        name, number = str(path.with_stem(f"{path.stem} ({number})")), number + 1
-    return name
-
-
 @dataclass
 class Batch:
     """Photos, checkpoints, and what has become of them so far; `advance` works through them.
@@ -108,7 +55,7 @@ class Batch:
     decode: content of a photo to the image that is worked on; segment: (info, decoded) to a result; truth: content of a
     mask, label set and decoded photo to a mask (H, W); count and score: pairs of mask and truth to counts that add up,
     and counts to scores; stopped: set from outside; forgotten: that the visitor wants nothing of it kept; files: what
-    the visitor brought and gets back.
+    the visitor brought and gets back; masks_alone: names of masks that no photo has.
     """
 
     photos: list[Photo]
@@ -124,6 +71,7 @@ class Batch:
     stopped: bool = False
     forgotten: bool = False
     files: list[str] = field(default_factory=list)
+    masks_alone: list[str] = field(default_factory=list)
 
     def __post_init__(self):
         self.names = mask_names([photo.name for photo in self.photos])
@@ -228,6 +176,15 @@ def disagreement(masks: list[np.ndarray]) -> float | None:
     return float(np.any([mask != masks[0] for mask in masks[1:]], axis=0).mean())
 
 
+def notes(batch: Batch) -> list[Message]:
+    """What whoever brought the batch should know of all of it: which masks were left out."""
+    alone = batch.masks_alone
+    if not alone:
+        return []
+    named = ", ".join(alone[:NAMED]) + (", …" if len(alone) > NAMED else "")
+    return [Message("batch_masks_alone", number=len(alone), names=named)]
+
+
 def facts(batch: Batch) -> dict:
     """JSON-ready facts of a batch: per image, and the scores over all images whose masks came with them."""
     images = [
@@ -247,6 +204,7 @@ def facts(batch: Batch) -> dict:
         "images": images,
         "checkpoints": versions,
         "images_with_truth": batch.scored,
+        "masks_without_image": batch.masks_alone,
         "scores_over_images_with_truth": batch.totals(),
         "not_reached": [photo.name for photo in batch.photos[len(batch.rows) :]],
     }

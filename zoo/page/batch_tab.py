@@ -15,8 +15,9 @@ import gradio as gr
 from zoo.checkpoints.information import CheckpointInfo
 from zoo.checkpoints.titles import subtitle, title
 from zoo.images.photo import Decoded, ImageError
-from zoo.images.workers import decode_image, decode_truth
-from zoo.page.batch import Batch, Row, facts, read_photos, write_summary
+from zoo.images.workers import decode_image, decode_mask, decode_truth
+from zoo.page.batch import Batch, Row, facts, notes, write_summary
+from zoo.page.brought import read_batch
 from zoo.page.comparison import Result, View, choose, most_say_unlike
 from zoo.page.components import component_files
 from zoo.page.offer import widest_view
@@ -109,9 +110,9 @@ class BatchDesk:
         if not isinstance(files or [], list):
             raise ImageError(Message("error_no_upload"))
         paths = [uploaded_path(one) for one in files or [] if one]
-        photos = read_photos(paths)
+        brought = read_batch(paths, lambda content: decode_mask(content, infos[0].labels))
         return Batch(
-            photos,
+            brought.photos,
             infos,
             decode=lambda content: decode_image(content, long_side),
             segment=lambda info, decoded: self.segment(info, decoded, size),
@@ -119,6 +120,7 @@ class BatchDesk:
             count=self.page.evaluation.count,
             score=self.page.evaluation.score_counts,
             files=[*paths],
+            masks_alone=brought.masks_alone,
         )
 
     def segment(self, info: CheckpointInfo, decoded: Decoded, size: str) -> Result:
@@ -162,12 +164,13 @@ class BatchDesk:
         """Label every pixel of many images, or of a zip of them, with one or more Fully Convolutional Networks.
 
         Args:
-            images: up to 60 images, or zips of them; masks named as their photos, in a folder "masks", are scored.
+            images: up to 60 images, or zips of them; masks named as photos, in a folder or zip "masks", are scored.
             checkpoints: 1 to 9 names that "checkpoints" lists, such as ["fcn8s-vgg16bn-w25-ce-camvid"].
 
         Returns:
             Zip: a list of one file with masks/CHECKPOINT/IMAGE.png (pixel value = class id), table.csv and summary.json
-            JSON summary: per image class shares, disagreement of the checkpoints, and scores where masks came along
+            JSON summary: per image class shares, disagreement of the checkpoints, scores where masks came along,
+                names of masks without an image
         """
         try:
             batch = self.prepare(images, checkpoints, {})
@@ -201,6 +204,7 @@ def batch_value(batch: Batch, language: str, *, finished: bool = False) -> dict:
         "columns": columns,
         "rows": [row_value(batch, row, language) for row in batch.rows],
         "scored": batch.scored,
+        "notes": [in_language(note, language) for note in notes(batch)],
         "strings": texts(language),
         "locale": language,
     }

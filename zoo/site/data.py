@@ -13,7 +13,7 @@ from zoo.labels import LABEL_SETS, LabelSet, class_palette, is_background, sprea
 from zoo.models.labelling import grid_offset
 from zoo.models.score_maps import ladder
 from zoo.page.address import row_key
-from zoo.page.batch import MAXIMUM_IMAGES
+from zoo.page.brought import MAXIMUM_IMAGES
 from zoo.page.comparison import presets
 from zoo.page.components import component_texts
 from zoo.page.controls import exported_value, language_value, picker_value, strip_value
