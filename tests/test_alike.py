@@ -40,5 +40,13 @@ def test_each_loss_starts_from_its_own_stage():
     assert trained_alike(dice, "dice") != trained_alike(dice | {"start_from": CE["start_from"]}, "dice")
 
 
+def test_losses_that_start_from_one_checkpoint_of_another_data_set_are_alike():
+    start = {"dataset": "cracks", "start_from": "fcn8s-vgg16bn-w25-ce-camvid"}
+    assert trained_alike(CE | start, "ce") == trained_alike(CE | start, "ce+dice")
+    own = start | {"start_from": "fcn16s-vgg16bn-w25-ce-cracks"}
+    dice = start | {"start_from": "fcn16s-vgg16bn-w25-dice-cracks"}
+    assert trained_alike(CE | own, "ce") == trained_alike(CE | dice, "dice")
+
+
 def test_a_checkpoint_of_unknown_training_is_like_none():
     assert trained_alike({}, "ce") is None and trained_alike({"seed": 0}, "ce") is None

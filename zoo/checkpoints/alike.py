@@ -14,11 +14,15 @@ def trained_alike(training: Mapping, loss: str) -> str | None:
     """A text that two checkpoints share when their recorded training differs in their loss and in chance alone.
 
     Everything else that is recorded counts: epochs, batches, crops and their augmentation, learning rate, averaged
-    weights, class weights, pretraining, and the stage a run started from, where each loss starts from its own. A fact
-    that is absent is at its default. None for a checkpoint of whose training nothing is known.
+    weights, class weights, pretraining, and the stage a run started from, where each loss starts from its own; a start
+    from another data set is one and the same checkpoint, whatever its loss. A fact that is absent is at its default.
+    None for a checkpoint of whose training nothing is known.
     """
     if not training.get("epochs"):
         return None
     facts = {name: value for name, value in training.items() if name not in FREE and value not in (None, "")}
-    facts["start_from"] = str(training.get("start_from") or "").replace(f"-{loss}-", "-*-")
+    facts["start_from"] = start = str(training.get("start_from") or "")
+    own = f"-{loss}-{training.get('dataset') or ''}"
+    if own in start:
+        facts["start_from"] = start.replace(f"-{loss}-", "-*-")
     return json.dumps(facts, sort_keys=True, default=str)
