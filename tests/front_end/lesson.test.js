@@ -66,13 +66,15 @@ test("places where a skip paid begin with thin things", () => {
     marks[y * size + 16] = 1;
     truth[y * size + 16] = 1;
   }
-  const network = { classes: [{ name: "road" }, { name: "pole" }] };
-  const found = worthwhile(marks, { width: size, height: size, truth, network });
-  assert.deepEqual(
-    found.map((place) => truth[place]),
-    [1, 0],
-  );
-  assert.ok(found.every((place) => marks[place] === 1));
+  for (const name of ["pole", "sign symbol"]) {
+    const network = { classes: [{ name: "road" }, { name }] };
+    const found = worthwhile(marks, { width: size, height: size, truth, network });
+    assert.deepEqual(
+      found.map((place) => truth[place]),
+      [1, 0],
+    );
+    assert.ok(found.every((place) => marks[place] === 1));
+  }
 });
 
 test("a transposed convolution is as large as the formula and its picture say", () => {

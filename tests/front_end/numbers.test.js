@@ -10,6 +10,7 @@ import {
   margin,
   percent,
   percentage,
+  withSign,
 } from "../../zoo/page/components/base/numbers.js";
 import { hasText, locale, speak, text, titleOf } from "../../zoo/page/components/base/texts.js";
 
@@ -41,6 +42,14 @@ test("a margin is half the interval's width in points", () => {
   assert.equal(margin(null), "");
   assert.equal(margin([0.5]), "");
   assert.equal(isInterval([0, "1"]), false);
+});
+
+test("a difference has its sign, as it is printed", () => {
+  assert.deepEqual(
+    [0.042, -1.407, 0].map((value) => withSign(value, 2)),
+    ["+0.04", "−1.41", "0.00"],
+  );
+  assert.equal(withSign(undefined), "–");
 });
 
 test("large numbers are shortened", () => {

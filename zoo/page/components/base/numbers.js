@@ -19,6 +19,11 @@ export function decimal(value, digits = 0, options = {}) {
   return new Intl.NumberFormat(locale(), written).format(value);
 }
 
+/** A number with its sign as it is printed, none for zero: -0.043 -> "−0.04". */
+export function withSign(value, digits = 0) {
+  return decimal(value, digits, { signDisplay: "exceptZero" }).replace("-", "−");
+}
+
 /** A fraction in [0, 1] as per cent without the sign: 0.593 -> "59.3". */
 export function percent(fraction, digits = 1) {
   return isNumber(fraction) ? decimal(100 * fraction, digits) : "–";

@@ -1,7 +1,7 @@
 // Why your validation flatters: one video's frames, split by video or by frame, and what two networks then score.
 
 import { h, put, svg } from "../../base/dom.js";
-import { decimal, isInterval, percentage } from "../../base/numbers.js";
+import { decimal, isInterval, percentage, withSign } from "../../base/numbers.js";
 import { text } from "../../base/texts.js";
 import { choice, makePart } from "./frame.js";
 
@@ -119,5 +119,5 @@ function fillGaps(table, { runs, classes }, way) {
   );
 }
 
-/** A difference of fractions in points, with its sign as it is printed: -0.043 -> "−4.3". */
-const signedPoints = (value) => decimal(100 * value, 1, { signDisplay: "exceptZero" }).replace("-", "−");
+/** A difference of fractions in points: -0.043 -> "−4.3". */
+const signedPoints = (value) => withSign(100 * value, 1);

@@ -1,7 +1,7 @@
 // The sum at one pixel: what stride 32 says there, what each skip adds, and where the winner flips.
 
 import { h, put } from "../../base/dom.js";
-import { decimal, percentage } from "../../base/numbers.js";
+import { decimal, percentage, withSign } from "../../base/numbers.js";
 import { text } from "../../base/texts.js";
 import { decodePng } from "../../viewer/script/png.js";
 import { choice, makePart } from "./frame.js";
@@ -224,7 +224,8 @@ export function worthwhile(marks, { width, height, truth, network }) {
       if (size > (best.get(truth[i])?.size ?? 0)) best.set(truth[i], { size, i });
     }
   }
-  const thin = (id) => Number(["pole", "pedestrian", "bicyclist", "sign", "fence"].includes(network.classes[id]?.name));
+  const thin = (id) =>
+    Number(["pole", "pedestrian", "bicyclist", "sign symbol", "fence"].includes(network.classes[id]?.name));
   const found = [...best.entries()].sort(([a, one], [b, other]) => thin(b) - thin(a) || other.size - one.size);
   return found.map(([, { i }]) => i);
 }
@@ -241,8 +242,7 @@ function fillTable(table, steps, { network }) {
       class: scores[id] < 0 ? "bar minus" : "bar",
       style: `--part: ${Math.abs(scores[id]) / widest}`,
     });
-    const number = decimal(scores[id], 2, { signDisplay: "exceptZero" });
-    return h("td", { class: wins ? "wins" : null }, h("span", {}, number), bar);
+    return h("td", { class: wins ? "wins" : null }, h("span", {}, withSign(scores[id], 2)), bar);
   };
   const rows = steps.flatMap(({ stride, own, sum, winner: top }, index) => {
     const adds = h(

@@ -2,7 +2,7 @@
 // What is asked for stands in the address; the list comes from Python, which knows the stored counts.
 
 import { all, h } from "../../base/dom.js";
-import { decimal, percent } from "../../base/numbers.js";
+import { decimal, percent, withSign } from "../../base/numbers.js";
 import { locale, text, titleOf } from "../../base/texts.js";
 import { board, button, slot } from "./board.js";
 import { classesOf } from "./columns.js";
@@ -219,13 +219,9 @@ export function scoresOf(image, answer, rows) {
     return several ? `${shortName(row)} ${said}` : `${text(`drill_kind_${answer.kind}`)} ${said}`;
   });
   const pixels = several ? "" : text("drill_pixels", { pixels: decimal(image.pixels[0]) });
-  const difference = several ? text("drill_difference", { points: signed(image.difference, 1) }) : "";
+  const difference = several ? text("drill_difference", { points: withSign(100 * image.difference, 1) }) : "";
   const without = ["decides", "pulls"].includes(answer.order)
-    ? text(several ? "drill_without_lead" : "drill_without_figure", { points: signed(image.without, 2) })
+    ? text(several ? "drill_without_lead" : "drill_without_figure", { points: withSign(100 * image.without, 2) })
     : "";
   return [...scores, pixels, difference, without].filter(Boolean);
-}
-
-function signed(share, digits) {
-  return typeof share === "number" ? decimal(100 * share, digits, { signDisplay: "exceptZero" }) : "–";
 }
