@@ -8,7 +8,18 @@ import pytest
 
 from zoo import text
 from zoo.labels import LABEL_SETS
-from zoo.text import Message, choose_language, class_title, document, in_language, languages, missing, number, texts
+from zoo.text import (
+    Message,
+    choose_language,
+    class_title,
+    class_titles,
+    document,
+    in_language,
+    languages,
+    missing,
+    number,
+    texts,
+)
 
 OTHERS = [language for language in languages() if language != "en"]
 
@@ -55,10 +66,16 @@ def test_texts_have_the_places_of_the_english_ones_and_no_other_keys(language, s
 
 def test_every_class_of_the_label_sets_has_a_name_in_every_language():
     known = {name for labels in LABEL_SETS.values() for name in labels.classes}
-    assert texts(section="classes").keys() == known
+    assert texts(section="classes").keys() == known | {"crack", "vessel", "pavement beside crack"}  # our own data
     assert {name: class_title(name) for name in known} == {name: name for name in known}
     assert class_title("sky", "pt-BR") == "céu" and class_title("potted plant", "pt-BR") == "planta em vaso"
     assert class_title("my own class", "pt-BR") == "my own class"
+
+
+def test_a_word_of_two_meanings_is_named_by_what_it_stands_beside():
+    assert class_titles(["pavement", "crack"], "pt-BR") == ["pavimento", "rachadura"]
+    assert class_titles(["road", "pavement"], "pt-BR") == ["rua", "calçada"]
+    assert class_titles(["pavement", "crack"]) == ["pavement", "crack"]
 
 
 def test_classes_of_one_label_set_keep_different_names():

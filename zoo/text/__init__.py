@@ -89,9 +89,12 @@ def class_title(name: str, language: str = DEFAULT_LANGUAGE) -> str:
 
 
 def class_titles(names: Iterable[str], language: str = DEFAULT_LANGUAGE) -> list[str]:
-    """`class_title` of each name."""
-    known = texts(language, "classes")
-    return [known.get(name, name) for name in names]
+    """`class_title` of each name; of a word with two meanings by what it stands beside: 'pavement beside crack'."""
+    known, names = texts(language, "classes"), list(names)
+    beside = [
+        next((known[key] for other in names if (key := f"{name} beside {other}") in known), None) for name in names
+    ]
+    return [title or known.get(name, name) for name, title in zip(names, beside, strict=True)]
 
 
 def number(value: float, language: str = DEFAULT_LANGUAGE, digits: int | None = None) -> str:

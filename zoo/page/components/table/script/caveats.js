@@ -2,10 +2,10 @@
 
 import { h } from "../../base/dom.js";
 import { decimal, isNumber, percent } from "../../base/numbers.js";
-import { text, titleOf } from "../../base/texts.js";
+import { text } from "../../base/texts.js";
 import { board, slot } from "./board.js";
 import { effortGap } from "./effort.js";
-import { chosenGroup, groupName, groupRows, groupTitle } from "./groups.js";
+import { chosenGroup, classTitle, groupName, groupRows, groupTitle } from "./groups.js";
 import { shakiest, spanText } from "./seeds.js";
 
 /** The set of images as a heading, and below it what to know of it and of its rows. */
@@ -50,7 +50,7 @@ function seedsCaveat(rows) {
     checkpoint: row.name,
     count: decimal(row.seeds.length),
     miou: spanText(row.seed_range),
-    class: titleOf("class", name),
+    class: classTitle(name),
     span: spanText(span),
   });
 }

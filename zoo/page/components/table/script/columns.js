@@ -4,7 +4,7 @@ import { decimal, isNumber, percent } from "../../base/numbers.js";
 import { hasText, text, titleOf } from "../../base/texts.js";
 import { board } from "./board.js";
 import { elsewhereOf, epochsOf, epochsText, stagesText } from "./effort.js";
-import { groupRows } from "./groups.js";
+import { classTitle, groupRows } from "./groups.js";
 import { classPoints, miouPoints, spanOf } from "./seeds.js";
 
 export const PRESETS = ["accuracy", "boundaries", "classes", "cost", "reproduce"];
@@ -134,8 +134,8 @@ export function classesOf(rows) {
 function classColumns(rows) {
   const columns = classesOf(rows).map((name) =>
     percentColumn(`class_${name}`, (row) => row.class_iou?.[name], {
-      label: titleOf("class", name),
-      hint: text("hint_class", { name: titleOf("class", name) }),
+      label: classTitle(name),
+      hint: text("hint_class", { name: classTitle(name) }),
       points: (row) => classPoints(row, name),
       drill: { label: name },
     }),

@@ -8,6 +8,7 @@ import { board, button, describePercent, part } from "./board.js";
 import { classesOf, deviceOf, provenanceOf } from "./columns.js";
 import { reliabilityPart, trimapPart } from "./curves.js";
 import { drillButton } from "./drill.js";
+import { classTitle } from "./groups.js";
 import { confusionPart } from "./matrix.js";
 import { compareOnImage } from "./pairs.js";
 import { webLink } from "./published.js";
@@ -83,7 +84,7 @@ function foregroundText(row) {
   const found = row.foreground;
   if (!found) return "";
   const [f1, precision, recall] = [found.f1, found.precision, found.recall].map((share) => percent(share));
-  return ` ${text("foreground", { name: titleOf("class", found.class), f1, precision, recall })}`;
+  return ` ${text("foreground", { name: classTitle(found.class), f1, precision, recall })}`;
 }
 
 function classBars(row) {
@@ -172,7 +173,7 @@ function recipePart(row) {
 
 /** The name of a class, which leads to the images where it goes worst. */
 function classDrill(row, name) {
-  return drillButton(titleOf("class", name), `drill ${row.key} ${name}`, { rows: [row.key], label: name });
+  return drillButton(classTitle(name), `drill ${row.key} ${name}`, { rows: [row.key], label: name });
 }
 
 /** What the seeds of the row's recipe span in a class, where several were measured. */

@@ -8,7 +8,7 @@ import { board, button, slot } from "./board.js";
 import { classesOf } from "./columns.js";
 import { drawCards } from "./drill_cards.js";
 import { drawSingle, stepSingle } from "./drill_single.js";
-import { groupTitle } from "./groups.js";
+import { classTitle, groupTitle } from "./groups.js";
 import { change } from "./state.js";
 
 /** What is shown: the answer of Python to `asked`, what was answered before, and what had the focus. */
@@ -160,7 +160,7 @@ function drillHead(answer) {
 }
 
 function subjectOf({ label, prediction, sequence }) {
-  const names = { label: titleOf("class", label), prediction: titleOf("class", prediction) };
+  const names = { label: classTitle(label), prediction: classTitle(prediction) };
   const what = prediction ? text("drill_confusion", names) : label ? names.label : text("drill_all_classes");
   return sequence ? `${what} · ${text("sequence")} ${sequence}` : what;
 }
@@ -188,7 +188,7 @@ function drillControls(answer, rows) {
     "select",
     { "data-focus": "drill class", onchange: () => refine({ label: select.value, prediction: "" }) },
     h("option", { value: "" }, text("drill_all_classes")),
-    classesOf(rows).map((name) => h("option", { value: name, selected: name === label }, titleOf("class", name))),
+    classesOf(rows).map((name) => h("option", { value: name, selected: name === label }, classTitle(name))),
   );
   const chip = (what, changes) =>
     button([what, " ", h("span", { "aria-hidden": "true" }, "×")], `drill without ${what}`, () => refine(changes), {
@@ -200,7 +200,7 @@ function drillControls(answer, rows) {
     { class: "controls" },
     h("fieldset", { class: "presets" }, h("legend", {}, text("drill_order")), h("div", { class: "segments" }, orders)),
     h("label", { class: "picker" }, text("drill_class"), select),
-    prediction ? chip(text("drill_as", { prediction: titleOf("class", prediction) }), { prediction: "" }) : null,
+    prediction ? chip(text("drill_as", { prediction: classTitle(prediction) }), { prediction: "" }) : null,
     sequence ? chip(`${text("sequence")} ${sequence}`, { sequence: "" }) : null,
   );
 }

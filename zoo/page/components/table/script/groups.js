@@ -2,7 +2,7 @@
 
 import { h } from "../../base/dom.js";
 import { decimal, isNumber } from "../../base/numbers.js";
-import { text, titleOf } from "../../base/texts.js";
+import { hasText, text, titleOf } from "../../base/texts.js";
 import { board, slot } from "./board.js";
 import { change, compareValues, fittingRows, sortedRows } from "./state.js";
 
@@ -49,6 +49,13 @@ export function groupRows() {
 export function shownRows() {
   const key = chosenGroup()?.key;
   return sortedRows(fittingRows().filter((row) => row.group === key));
+}
+
+/** The name of a class for people; a word of two meanings by the classes that it stands beside, as in Python. */
+export function classTitle(name) {
+  const beside = groupRows().flatMap((row) => row.classes ?? []);
+  const key = beside.map((other) => `class_${name} beside ${other}`).find(hasText);
+  return key ? text(key) : titleOf("class", name);
 }
 
 /** "CamVid val". */

@@ -2,9 +2,10 @@
 
 import { h } from "../../base/dom.js";
 import { decimal, percent } from "../../base/numbers.js";
-import { text, titleOf } from "../../base/texts.js";
+import { text } from "../../base/texts.js";
 import { part } from "./board.js";
 import { canDrill, openDrill } from "./drill.js";
+import { classTitle } from "./groups.js";
 
 /** True when the matrix is square and as large as the list of classes. */
 function hasMatrix(row) {
@@ -21,9 +22,9 @@ export function confusionPart(row) {
   if (!hasMatrix(row)) return null;
   const hints = ["detail_confusion_hint", ...(canDrill() ? ["detail_confusion_images"] : [])];
   const readout = h("p", { class: "readout", role: "status" }, hints.map((hint) => text(hint)).join(" "));
-  const heads = row.classes.map((name) => h("th", { scope: "col" }, h("span", {}, titleOf("class", name))));
+  const heads = row.classes.map((name) => h("th", { scope: "col" }, h("span", {}, classTitle(name))));
   const lines = row.classes.map((name, target) =>
-    h("tr", {}, h("th", { scope: "row" }, titleOf("class", name)), confusionCells(row, target)),
+    h("tr", {}, h("th", { scope: "row" }, classTitle(name)), confusionCells(row, target)),
   );
   const corner = h("td", {}, "");
   const grid = h(
@@ -63,8 +64,8 @@ function confusionCells(row, target) {
   const total = counts.reduce((sum, count) => sum + count, 0);
   return counts.map((count, prediction) => {
     const names = {
-      target: titleOf("class", row.classes[target]),
-      prediction: titleOf("class", row.classes[prediction]),
+      target: classTitle(row.classes[target]),
+      prediction: classTitle(row.classes[prediction]),
       share: percent(total ? count / total : 0),
       pixels: decimal(count),
     };

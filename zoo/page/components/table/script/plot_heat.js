@@ -2,12 +2,13 @@
 
 import { svg } from "../../base/dom.js";
 import { isNumber, percent } from "../../base/numbers.js";
-import { text, titleOf } from "../../base/texts.js";
+import { text } from "../../base/texts.js";
 import { shortLabels } from "./board.js";
 import { emptyFigure, picture, plotFigure, TEXT_WIDTH } from "./charts.js";
 import { classesOf } from "./columns.js";
 import { openDrill } from "./drill.js";
 import { effortGap } from "./effort.js";
+import { classTitle } from "./groups.js";
 import { classPoints, linesOf, spanOf, spanText } from "./seeds.js";
 
 export function heatPlot(rows) {
@@ -32,14 +33,10 @@ function heatPicture(rows, classes, width) {
   const labels = shortLabels(rows);
   const left = Math.min(220, 16 + Math.max(...rows.map((row) => labels.get(row.key).length)) * TEXT_WIDTH * 1.1);
   const cell = Math.min(84, Math.max(40, (width - left - 60) / classes.length));
-  const top = 24 + Math.max(...classes.map((name) => titleOf("class", name).length)) * TEXT_WIDTH * 0.72;
+  const top = 24 + Math.max(...classes.map((name) => classTitle(name).length)) * TEXT_WIDTH * 0.72;
   const heads = classes.map((name, column) => {
     const x = left + cell * (column + 0.5);
-    return svg(
-      "text",
-      { class: "tick", x, y: top - 8, transform: `rotate(-40 ${x} ${top - 8})` },
-      titleOf("class", name),
-    );
+    return svg("text", { class: "tick", x, y: top - 8, transform: `rotate(-40 ${x} ${top - 8})` }, classTitle(name));
   });
   const lines = rows.map((row, line) => [
     svg("text", { class: "label", x: left - 10, y: top + 28 * line + 18, "text-anchor": "end" }, labels.get(row.key)),
@@ -68,7 +65,7 @@ function heatCell(row, name, x, y, width) {
   return svg(
     "g",
     { class: "drill", onclick: () => openDrill({ rows: [row.key], label: name }) },
-    svg("title", {}, `${row.name}, ${titleOf("class", name)}: ${seeds} %`),
+    svg("title", {}, `${row.name}, ${classTitle(name)}: ${seeds} %`),
     svg("rect", { x: x + 1, y: y + 1, width: width - 2, height: 26, rx: 3, style: `fill: ${colour}` }),
     svg("text", { class: "heat", ...middle, style: `fill: ${ink}` }, read),
   );
@@ -76,5 +73,5 @@ function heatCell(row, name, x, y, width) {
 
 function spoken(row, name) {
   const span = spanOf(classPoints(row, name));
-  return `${titleOf("class", name)} ${span ? spanText(span) : "–"}`;
+  return `${classTitle(name)} ${span ? spanText(span) : "–"}`;
 }

@@ -16,6 +16,7 @@ import {
   SERIES_COLOURS,
   TEXT_WIDTH,
 } from "./charts.js";
+import { classTitle } from "./groups.js";
 import { lossesOf, lossIndex } from "./losses.js";
 import { classPoints, linesOf, reachOf, spanOf, spanText } from "./seeds.js";
 
@@ -68,7 +69,7 @@ export function lossPlot(rows) {
 function lossPicture(rows, classes, width) {
   const ordered = [...rows].sort((a, b) => lossIndex(a.loss ?? "") - lossIndex(b.loss ?? ""));
   const key = legend(ordered.map(lossEntry), 4, 12, width - 8);
-  const left = 16 + Math.max(...classes.map((name) => titleOf("class", name).length)) * TEXT_WIDTH * 1.1;
+  const left = 16 + Math.max(...classes.map((name) => classTitle(name).length)) * TEXT_WIDTH * 1.1;
   const step = LINE * ordered.length + GAP;
   const top = key.height + 12;
   const box = { left, right: Math.min(width - 20, 900), top, bottom: top + 8 + step * classes.length };
@@ -79,7 +80,7 @@ function lossPicture(rows, classes, width) {
     const y = box.top + step * line + GAP;
     const middle = y + (LINE * (ordered.length - 1)) / 2;
     return [
-      svg("text", { class: "label", x: box.left - 10, y: middle + 4, "text-anchor": "end" }, titleOf("class", name)),
+      svg("text", { class: "label", x: box.left - 10, y: middle + 4, "text-anchor": "end" }, classTitle(name)),
       ordered.map((row, place) => lossMarks(row, name, x, y + LINE * place)),
     ];
   });
@@ -111,7 +112,7 @@ function lossMarks(row, name, x, y) {
   const path = `M${low} ${y}H${high}M${low} ${y - 3}v6M${high} ${y - 3}v6`;
   const dots = points.map((point) => {
     const seed = point.seed === undefined ? "" : ` (${text("seed_point", { seed: point.seed, value: "" }).trim()})`;
-    return marker(index, x(point.value), y, `${row.name}${seed}, ${titleOf("class", name)}: ${percent(point.value)} %`);
+    return marker(index, x(point.value), y, `${row.name}${seed}, ${classTitle(name)}: ${percent(point.value)} %`);
   });
   return [svg("path", { class: `error series-${index % SERIES_COLOURS}`, d: path }), dots];
 }
@@ -119,7 +120,7 @@ function lossMarks(row, name, x, y) {
 function spokenRow(row, classes) {
   const figures = classes.map((name) => {
     const span = spanOf(classPoints(row, name));
-    return `${titleOf("class", name)} ${span ? spanText(span) : "–"}`;
+    return `${classTitle(name)} ${span ? spanText(span) : "–"}`;
   });
   return `${row.name}: ${figures.join(", ")}`;
 }
@@ -132,7 +133,7 @@ function shakyLine(rows, classes) {
     .filter(({ span }) => span && span[1] - span[0] > NOTABLE);
   if (wide.length === 0) return "";
   const said = wide.map(({ row, name, span }) =>
-    text("seeds_alone", { class: titleOf("class", name), span: spanText(span), loss: titleOf("loss", row.loss) }),
+    text("seeds_alone", { class: classTitle(name), span: spanText(span), loss: titleOf("loss", row.loss) }),
   );
   return text("seeds_move", { said: said.join("; ") });
 }
