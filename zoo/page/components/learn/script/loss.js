@@ -5,7 +5,7 @@ import { decimal, percentage } from "../../base/numbers.js";
 import { text } from "../../base/texts.js";
 import { choice, makePart, slider } from "./frame.js";
 import { balancedWeights, crossEntropy, dice, focal, pulls, weightedCrossEntropy } from "./gradients.js";
-import { makeCrackRows, makeVesselRows, tellVessels } from "./rare_rows.js";
+import { lossName, makeCrackRows, makeVesselRows, tellVessels } from "./rare_rows.js";
 
 const SIDE = 12; // pixels of the small image across and down
 const START = { count: 3, onRare: 0.3, onCommon: 0.05, gamma: 2, loss: "ce" };
@@ -60,7 +60,7 @@ export function lossPart({ rare: real, vessels }) {
         ? text("loss_real", {
             plain: percentage(plain.iou),
             best: percentage(best.iou),
-            title: best.title,
+            title: lossName(best),
             images: real.images,
           })
         : "",

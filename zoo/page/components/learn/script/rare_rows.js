@@ -2,14 +2,23 @@
 
 import { h } from "../../base/dom.js";
 import { isInterval, isNumber, percent, percentage } from "../../base/numbers.js";
-import { text } from "../../base/texts.js";
+import { hasText, text } from "../../base/texts.js";
 
 const FIGURES = ["IoU", "precision", "recall", "average precision"]; // of the rare class, as Python names them
 
+/** What the lesson calls the loss of a row of Python's, by its title there where it has no word for it. */
+export const lossName = ({ loss, title }) => (hasText(`loss_${loss}`) ? text(`loss_${loss}`) : title);
+
 /** The bundled networks on cracks. */
 export function makeCrackRows({ rows, images }) {
-  const lines = rows.map(({ title, iou, interval, miou }) =>
-    h("tr", {}, h("th", { scope: "row" }, title), figureCell(iou, interval), h("td", {}, percentage(miou))),
+  const lines = rows.map((row) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, lossName(row)),
+      figureCell(row.iou, row.interval),
+      h("td", {}, percentage(row.miou)),
+    ),
   );
   return makeTable(text("loss_rows", { images }), [text("loss_head"), text("loss_iou"), "mIoU"], lines);
 }
@@ -19,13 +28,13 @@ export function makeVesselRows({ rows, images, share, steps }) {
   const heads = ["loss_head", "loss_vessel_iou", "loss_precision", "loss_recall", "loss_average"].map((key) =>
     text(key),
   );
-  const lines = rows.map(({ title, figures }) =>
+  const lines = rows.map((row) =>
     h(
       "tr",
       {},
-      h("th", { scope: "row" }, title ?? text("loss_person")),
+      h("th", { scope: "row" }, lossName(row) ?? text("loss_person")),
       FIGURES.map((name) => {
-        const found = figures[name];
+        const found = row.figures[name];
         return found ? figureCell(found.value, found.interval, found.spread) : h("td", {}, "–");
       }),
     ),
@@ -44,9 +53,9 @@ export function tellVessels({ rows, share, steps }) {
     share: percentage(share),
     steps,
     worst: percentage(iou(worst)),
-    worst_title: worst.title,
+    worst_title: lossName(worst),
     best: percentage(iou(best)),
-    best_title: best.title,
+    best_title: lossName(best),
     person: percentage(iou(person)),
   });
 }
