@@ -3,9 +3,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { speak } from "../../zoo/page/components/base/texts.js";
-import { logTicks, makeScale, niceTicks, plainColour, wrapped } from "../../zoo/page/components/table/script/charts.js";
+import {
+  logTicks,
+  makeScale,
+  niceTicks,
+  paddedDomain,
+  plainColour,
+  spreadOut,
+  wrapped,
+} from "../../zoo/page/components/table/script/charts.js";
 import { effortGap } from "../../zoo/page/components/table/script/effort.js";
 import { csvCell, latexText } from "../../zoo/page/components/table/script/export.js";
+import { rareClasses } from "../../zoo/page/components/table/script/plot_losses.js";
+import { imagesNamed } from "../../zoo/page/components/table/script/published.js";
 import { reachOf, spanOf, spanText } from "../../zoo/page/components/table/script/seeds.js";
 import { compareValues, keyedRows, matchesSearch, readAddress } from "../../zoo/page/components/table/script/state.js";
 
@@ -23,6 +33,37 @@ test("a scale maps the ends of its domain to the ends of its range", () => {
   const log = makeScale([1, 100], [0, 100], true);
   assert.equal(Math.round(log(10)), 50);
   assert.equal(makeScale([5, 5], [0, 100])(5), 0);
+});
+
+test("equal numbers get air of their own size", () => {
+  assert.deepEqual(paddedDomain([50, 50], [0, Infinity], 0.3), [35, 65]);
+  assert.deepEqual(paddedDomain([10, 20], [0, Infinity], 0.3), [7, 23]);
+});
+
+test("labels of points above one another keep their order and their distance, as near to the points as can be", () => {
+  assert.deepEqual(spreadOut([10, 40, 80], 13, 0, 100), [10, 40, 80]);
+  assert.deepEqual(spreadOut([40, 40], 13, 0, 100), [33.5, 46.5]);
+  assert.deepEqual(spreadOut([40, 42, 80], 13, 0, 100), [34.5, 47.5, 80]);
+  assert.deepEqual(spreadOut([1, 2], 13, 0, 100), [0, 13]);
+  assert.deepEqual(spreadOut([98, 99], 13, 0, 100), [87, 100]);
+  assert.deepEqual(spreadOut([1, 2, 3, 4], 13, 0, 30), [0, 13, 26]); // the fourth has no room
+});
+
+test("a class with more than half of the pixels is not rare", () => {
+  const matrix = [
+    [980, 4],
+    [6, 10],
+  ];
+  const row = { classes: ["pavement", "crack"], confusion_matrix: matrix, class_iou: { pavement: 0.99, crack: 0.5 } };
+  assert.deepEqual(rareClasses([row]), ["crack"]);
+});
+
+test("a published split counts its images in the page's language", () => {
+  speak({ images: "{count} imagens" }, "pt-BR");
+  assert.equal(imagesNamed("test (233 images)"), "test (233 imagens)");
+  assert.equal(imagesNamed("VOC2012 test"), "VOC2012 test");
+  assert.equal(imagesNamed(null), undefined);
+  speak({}, "en");
 });
 
 test("text that a spreadsheet would run is disarmed, and quotes are doubled", () => {

@@ -12,6 +12,8 @@ export const SERIES_COLOURS = 6;
 export const TEXT_WIDTH = 6.1; // average width of a glyph at the plots' 12 px, for placing labels
 const EXPORT_SCALE = 2;
 const LINE_HEIGHT = 16;
+const LABEL_HEIGHT = 13;
+const COLUMN = 12; // points of a plot that lie nearer side by side count as one above the other
 const EXPORTED_STYLES = [
   "fill",
   "fill-opacity",
@@ -74,10 +76,10 @@ export function logTicks(low, high) {
   return ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
 }
 
-/** [low, high] of the numbers with some air, kept inside `limits`. */
+/** [low, high] of the numbers with some air, kept inside `limits`; about equal numbers as much as their size. */
 export function paddedDomain(values, limits = [0, 1], air = 0.12) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const pad = (high - low || 0.1) * air;
+  const pad = (high - low || Math.abs(high) || 0.1) * air;
   return [Math.max(limits[0], low - pad), Math.min(limits[1], high + pad)];
 }
 
@@ -156,34 +158,106 @@ export function legend(names, left, top, width) {
   return { node: svg("g", {}, items), height: y - top + 18 };
 }
 
-/** Place labels beside points without overlaps; a point with no free side keeps only its tooltip. */
+/**
+ * Places at least `gap` apart and in the order of `wanted`, which ascends, as near to it as can be in [low, high]; as
+ * many as fit there.
+ */
+export function spreadOut(wanted, gap, low, high) {
+  const kept = wanted.slice(0, Math.max(1, Math.floor((high - low) / gap) + 1));
+  const blocks = []; // runs that touch one another: {sum of where they would start, count}
+  kept.forEach((place, index) => {
+    blocks.push({ sum: place - gap * index, count: 1 });
+    while (blocks.length > 1 && meanOf(blocks.at(-2)) >= meanOf(blocks.at(-1))) {
+      const last = blocks.pop();
+      blocks.at(-1).sum += last.sum;
+      blocks.at(-1).count += last.count;
+    }
+  });
+  const starts = blocks.flatMap((block) => Array(block.count).fill(meanOf(block)));
+  const room = high - low - gap * (kept.length - 1);
+  return starts.map((start, index) => Math.min(low + room, Math.max(low, start)) + gap * index);
+}
+
+const meanOf = ({ sum, count }) => sum / count;
+
+/** Points in columns, from left to right: those that lie less than `COLUMN` pixels from the one before. */
+function columnsOf(points) {
+  const columns = [];
+  for (const point of [...points].sort((a, b) => a.x - b.x)) {
+    const last = columns.at(-1)?.at(-1);
+    if (last && point.x - last.x < COLUMN) columns.at(-1).push(point);
+    else columns.push([point]);
+  }
+  return columns;
+}
+
+/**
+ * Place labels beside points without overlaps. Where points lie above one another their labels do too, in their order,
+ * with a line from each to its point. A point with no free side keeps only its tooltip.
+ */
 export function placeLabels(points, box) {
   const taken = points.map(({ x, y }) => [x - 6, y - 6, x + 6, y + 6]);
-  const overlaps = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
-  return points.map(({ x, y, label }) => {
-    const width = label.length * TEXT_WIDTH * 1.05;
-    const sides = [
-      [x + 10, y - 6],
-      [x - 10 - width, y - 6],
-      [x + 8, y - 20],
-      [x + 8, y + 8],
-      [x - 8 - width, y - 20],
-      [x - 8 - width, y + 8],
-    ];
-    const free = sides
-      .map(([left, top]) => [left, top, left + width, top + 13])
-      .find(
-        (spot) =>
-          spot[0] >= box.left &&
-          spot[2] <= box.right + box.after &&
-          spot[1] >= box.top - 8 &&
-          spot[3] <= box.bottom &&
-          !taken.some((other) => overlaps(spot, other)),
-      );
+  const place = (point, spots, lead = false) => {
+    const room = { taken, box, width: point.label.length * TEXT_WIDTH * 1.05 };
+    const free = freeSpot(spots(room.width), room);
     if (!free) return null;
     taken.push(free);
-    return svg("text", { class: "label", x: free[0], y: free[1] + 10 }, label);
-  });
+    const [start, end] = free[0] > point.x ? [point.x + 6, free[0] - 2] : [point.x - 6, free[2] + 2];
+    const line = { class: "leader", x1: start, y1: point.y, x2: end, y2: free[1] + LABEL_HEIGHT / 2 };
+    return [lead ? svg("line", line) : null, svg("text", { class: "label", x: free[0], y: free[1] + 10 }, point.label)];
+  };
+  const [alone, above] = [false, true].map((several) =>
+    columnsOf(points).filter(({ length }) => length > 1 === several),
+  );
+  return [
+    ...above.map((column) => {
+      const sorted = column.sort((a, b) => a.y - b.y);
+      const wanted = sorted.map(({ y }) => y - LABEL_HEIGHT / 2);
+      const tops = spreadOut(wanted, LABEL_HEIGHT, box.top - 8, box.bottom - LABEL_HEIGHT);
+      const lead = tops.some((top, index) => Math.abs(top - wanted[index]) > 2);
+      const far = lead ? 24 : 10;
+      const xs = sorted.map(({ x }) => x);
+      const [left, right] = [Math.min(...xs) - far, Math.max(...xs) + far];
+      return tops.map((top, index) =>
+        place(
+          sorted[index],
+          (width) => [
+            [right, top],
+            [left - width, top],
+          ],
+          lead,
+        ),
+      );
+    }),
+    ...alone.map(([point]) => place(point, (width) => sidesOf(point, width))),
+  ];
+}
+
+/** Where a label of a point that stands alone may go, the best place first. */
+function sidesOf({ x, y }, width) {
+  return [
+    [x + 10, y - 6],
+    [x - 10 - width, y - 6],
+    [x + 8, y - 20],
+    [x + 8, y + 8],
+    [x - 8 - width, y - 20],
+    [x - 8 - width, y + 8],
+  ];
+}
+
+/** The first of `spots` [left, top] where a label fits and covers nothing, as [left, top, right, bottom]. */
+function freeSpot(spots, { taken, box, width }) {
+  const overlaps = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
+  return spots
+    .map(([left, top]) => [left, top, left + width, top + LABEL_HEIGHT])
+    .find(
+      (spot) =>
+        spot[0] >= box.left &&
+        spot[2] <= box.right + box.after &&
+        spot[1] >= box.top - 8 &&
+        spot[3] <= box.bottom &&
+        !taken.some((other) => overlaps(spot, other)),
+    );
 }
 
 /**
@@ -191,7 +265,7 @@ export function placeLabels(points, box) {
  * images it is, and what else a reader must know.
  */
 export function picture(width, height, label, lines, ...children) {
-  const said = lines.filter(Boolean).flatMap((line) => wrapped(line, width - 8));
+  const said = lines.filter(Boolean).flatMap((line) => wrapped(line, (width - 8) / 1.1)); // some words are wider
   const below = said.map((line, index) =>
     svg("text", { class: "source", x: 4, y: height + 12 + LINE_HEIGHT * index }, line),
   );

@@ -48,7 +48,7 @@ function heatPicture(rows, classes, width) {
     fullWidth,
     top + 28 * rows.length + 8,
     `${text("plot_heat")}. ${best.join("; ")}`,
-    linesOf(rows),
+    linesOf(rows, "cells"),
     heads,
     lines,
   );

@@ -36,7 +36,7 @@ function ablationRows(rows) {
   return [...sets.values()].sort((a, b) => lossesOf(b).length - lossesOf(a).length || fine(b) - fine(a))[0];
 }
 
-/** The classes with the fewest labelled pixels, rarest first, as far as pixels were counted. */
+/** The classes with the fewest labelled pixels, none with more than half of them, rarest first, as far as counted. */
 export function rareClasses(rows) {
   const counted = rows.find(
     (row) => Array.isArray(row.confusion_matrix) && row.confusion_matrix.length === row.classes?.length,
@@ -46,7 +46,10 @@ export function rareClasses(rows) {
     name,
     count: counted.confusion_matrix[index].reduce((sum, count) => sum + count, 0),
   }));
-  const found = pixels.filter(({ name, count }) => count > 0 && rows.some((row) => isNumber(row.class_iou?.[name])));
+  const half = pixels.reduce((sum, { count }) => sum + count, 0) / 2;
+  const found = pixels.filter(
+    ({ name, count }) => count > 0 && count <= half && rows.some((row) => isNumber(row.class_iou?.[name])),
+  );
   const rarest = found.sort((a, b) => a.count - b.count).slice(0, RARE);
   return rarest.map(({ name }) => name);
 }

@@ -75,17 +75,19 @@ export function shakiest(rows) {
   return found.reduce((widest, one) => (widest && width(widest) >= width(one) ? widest : one), null);
 }
 
-/** Which of the rows were trained with one seed only, as a sentence that a plot shows. */
-export function seedsLine(rows) {
+/** Which of the rows were trained with one seed only, as a sentence that a plot shows; `drawn` is "seeds" or "cells". */
+function seedsLine(rows, drawn) {
   const several = rows.filter((row) => row.seeds?.length);
   if (several.length === 0) return text("seeds_one_each");
   const names = several.map((row) => `${titleOf("variant", row.variant)} ${titleOf("loss", row.loss)}`);
   const counts = [...new Set(several.map((row) => row.seeds.length))].join(", ");
   const parts = { names: names.join(", "), counts };
-  return text(several.length === rows.length ? "seeds_all" : "seeds_some", parts);
+  const all = several.length === rows.length;
+  if (drawn === "cells") return text(all ? "cells_all" : "cells_some", parts);
+  return text(all ? "seeds_all" : "seeds_some", parts);
 }
 
-/** What stands below every plot of losses: of which images it is, and how many seeds. */
-export function linesOf(rows) {
-  return [groupTitle(chosenGroup()), seedsLine(rows)];
+/** What stands below every plot of losses: of which images it is, and how many seeds, as whiskers or in "cells". */
+export function linesOf(rows, drawn = "seeds") {
+  return [groupTitle(chosenGroup()), seedsLine(rows, drawn)];
 }
