@@ -1,6 +1,7 @@
 """The working size: which size a photo is shown at, masks of any size, and where a checkpoint says it."""
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +21,7 @@ from zoo.models.preparation import engine_of
 from zoo.models.score_maps import stages
 from zoo.models.segmentation import segment
 from zoo.models.torch_engine import FCNEngine
+from zoo.text import texts
 from zoo.working_size import network_side, resize_photo, scaled
 
 
@@ -154,3 +156,12 @@ def test_a_photo_is_displayed_small_and_its_own_size_is_bounded():
     assert Decoded(image.reduce(4), (), (20_000, 100)).own_size == (8192, 41)
     small = decode_image(examples()[0].photo)
     assert small.display is small.image and small.own_size == small.image.size
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", r"\((\d+) to (\d+) pixels"), ("pt-BR", r"\((\d+) a (\d+) pixels")]
+)
+def test_the_page_tells_the_sizes_of_the_bundled_checkpoints(language, words):
+    sizes = [info.working_size for info in catalog()]
+    said = re.search(words, texts(language)["size_help"]).groups()
+    assert said == (str(min(sizes)), str(max(sizes)))
