@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from viewer_page import COLOURS, MARK, MASKS, NAMES, expected_colours, labels, ladder, mask_url, panel, value
+from viewer_page import COLOURS, MARK, MASKS, NAMES, expected_colours, labels, ladder, mask_url, panel, photo, value
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -43,6 +43,18 @@ def test_a_panel_is_moved_removed_and_brought_back(viewer):
     restore.click()
     assert sorted(titles(viewer)) == ["FCN-16s", "FCN-32s", "FCN-8s"] and restore.is_hidden()
     assert (viewer.centres(titles(viewer).index("FCN-32s"))[..., :3] == expected_colours(MASKS["a"])).all()
+
+
+@pytest.mark.parametrize("shade", [0, 60], ids=["its mask came later", "another photo"])
+def test_a_panel_that_is_brought_back_shows_what_came_meanwhile(viewer, shade):
+    running = {"status": "running", "mask": None, "confidence": None, "shares": None}
+    viewer.send(value(panel("a", "FCN-32s"), panel("b", "FCN-16s", **running)), finished=1)
+    choose(viewer, 1, "remove")
+    viewer.send(value(panel("a", "FCN-32s"), panel("b", "FCN-16s"), photo=photo(shade)), finished=1)
+    viewer.page.get_by_role("button", name="Show removed panels (1)").click()
+    viewer.page.locator(".card[data-status=done]").nth(1).wait_for()
+    viewer.mode("mask")
+    assert (viewer.centres(1)[..., :3] == expected_colours(MASKS["b"])).all()
 
 
 def test_another_set_of_panels_starts_in_the_pages_order(viewer):

@@ -5,6 +5,7 @@ import { text } from "../../base/texts.js";
 import { cards, updateCards } from "./cards.js";
 import { layersChanged } from "./layers.js";
 import { updateLegend } from "./legend.js";
+import { loadPanels } from "./load.js";
 import { drawn, find, panelTitle, state, takePanels } from "./state.js";
 import { updateSwipe } from "./swipe.js";
 import { fillReference, say, setReference } from "./toolbar.js";
@@ -55,6 +56,7 @@ export function removePanel(key) {
 export function restorePanels() {
   state.removed.clear();
   panelsChanged();
+  loadPanels(); // what came while a panel was away
 }
 
 const openerOf = (key) => cards.get(key)?.element.querySelector("summary");
