@@ -139,3 +139,27 @@ def test_a_leaderboard_that_cannot_be_fetched_is_said_and_tried_again(site_folde
         page.click("#open-leaderboard")
         page.locator("#leaderboard tr[data-key]").first.wait_for()
         assert page.inner_text("#board-problem") == ""
+
+
+# A drop on an element of so many files; gives whether the page took them from the browser.
+DROP = """([selector, names]) => {
+  const dataTransfer = new DataTransfer();
+  for (const name of names) dataTransfer.items.add(new File(["none"], name, { type: "image/png" }));
+  const event = new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer });
+  document.querySelector(selector).dispatchEvent(event);
+  return event.defaultPrevented;
+}"""
+BROUGHT = "[...document.querySelector('#batch-files').files].map((file) => file.name)"
+
+
+def test_files_go_to_the_tab_that_is_for_them(site_folder, browser):
+    with opened(site_folder, browser) as page:
+        shown = page.get_attribute("#photo img", "alt")
+        assert page.evaluate(DROP, ["#viewer", ["a.png", "b.png"]])
+        assert page.is_visible("#tab-batch") and page.evaluate(BROUGHT) == ["a.png", "b.png"]
+        assert not page.evaluate(DROP, ["#batch-files", ["c.png"]])  # the browser puts it there by itself
+        assert page.evaluate(DROP, ["#batch-table", ["d.png"]])
+        assert page.evaluate(BROUGHT) == ["d.png"] and page.get_attribute("#photo img", "alt") == shown
+        page.click("#open-code")
+        assert page.evaluate(DROP, ["#code", ["e.png"]])
+        assert page.is_visible("#tab-compare") and page.get_attribute("#photo img", "alt") == "e"

@@ -21,6 +21,13 @@ export function makeBatch(data, ticked) {
   });
 }
 
+/** Puts files into the tab's field, as its dialog would. */
+export function fillBatch(files) {
+  const transfer = new DataTransfer();
+  for (const file of files) transfer.items.add(file);
+  one("#batch-files").files = transfer.files;
+}
+
 /** Empties the tab of what the visitor brought. */
 export function emptyBatch() {
   clearBatch();

@@ -4,7 +4,7 @@ import { rewriteAddress, tabAsked } from "../base/address.js";
 import { all, h, one } from "../base/dom.js";
 import { decimal } from "../base/numbers.js";
 import { speak, text } from "../base/texts.js";
-import { emptyBatch, makeBatch } from "./batch.js";
+import { emptyBatch, fillBatch, makeBatch } from "./batch.js";
 import { offerCamera } from "./camera.js";
 import { compare, forgetPictures } from "./comparison.js";
 import { endWork, endWorker } from "./engine.js";
@@ -142,7 +142,13 @@ function take(file) {
   const name = file.name?.replace(/\.\w+$/, "") || "photo";
   setPhoto({ key: `own ${++brought}`, file, name, example: null }, "", file);
   page.parts.strip.value = { ...page.parts.strip.value, selected: null };
+  openTab("compare"); // it may have been dropped on another one
   run();
+}
+
+function takeMany(files) {
+  openTab("batch");
+  fillBatch(files);
 }
 
 /** Takes an example, as its file is: the worker reads it as it would read a visitor's. */
@@ -280,7 +286,7 @@ async function start() {
   page.data = await fetchJson(`data.${chosenLanguage()}.json`);
   speak({ ...page.data.strings, ...page.data.viewer, ...page.data.strings }, page.data.tag);
   const asked = makeParts();
-  page.showPicture = photoField(take);
+  page.showPicture = photoField(take, takeMany);
   offerCamera({ network: () => page.data.networks[page.parts.picker.value.selected.at(-1)], take });
   writeTexts();
   bindControls();
