@@ -163,3 +163,15 @@ def test_files_go_to_the_tab_that_is_for_them(site_folder, browser):
         page.click("#open-code")
         assert page.evaluate(DROP, ["#code", ["e.png"]])
         assert page.is_visible("#tab-compare") and page.get_attribute("#photo img", "alt") == "e"
+
+
+def test_what_answered_in_place_of_a_network_is_not_kept(site_folder, browser):
+    with opened(site_folder, browser) as page:
+        page.route("**/networks/*", lambda route: route.fulfill(body="<html>log in</html>", content_type="text/html"))
+        page.locator(f'#picker input[value="{NETWORKS[1]}"]').check()
+        page.click("#go")
+        second = page.locator("#viewer .card").nth(1)
+        expect(second).to_have_attribute("data-status", "failed", timeout=TIMEOUT)
+        page.unroute("**/networks/*")
+        page.click("#go")
+        expect(second).to_have_attribute("data-status", "done", timeout=TIMEOUT)

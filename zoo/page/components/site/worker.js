@@ -8,7 +8,7 @@ import { blocks, resizeMask, resizePhoto, scaled, winners } from "./resample.js"
 import { readTruth } from "./truth.js";
 
 const sessions = new Map(); // file of a network -> promise of its session
-const kept = { photo: null, own: null, engine: null };
+const kept = { photo: null, own: null, engine: null, proven: false }; // proven: the engine has opened a network
 
 const GZIP = [0x1f, 0x8b];
 
@@ -56,6 +56,19 @@ async function startEngine(told) {
   return ort;
 }
 
+/** A session; what it cannot be made of is fetched anew: something else may have answered, such as a page to log in. */
+async function opening(ort, file, content) {
+  try {
+    const session = await ort.InferenceSession.create(content, { executionProviders: ["wasm"] });
+    kept.proven = true;
+    return session;
+  } catch (error) {
+    const cache = await self.caches?.open(CACHE);
+    for (const name of kept.proven ? [file] : [file, site.engine.wasm]) await cache?.delete(FOLDER + name);
+    throw error;
+  }
+}
+
 /** The session of a network; one that failed is tried anew when it is asked for again. */
 function sessionOf({ file, bytes }, tell) {
   if (!sessions.has(file)) {
@@ -67,7 +80,7 @@ function sessionOf({ file, bytes }, tell) {
     };
     kept.engine ??= startEngine(told("engine"));
     const opened = Promise.all([kept.engine, fetched(file, told("network"))]).then(([ort, content]) =>
-      ort.InferenceSession.create(content, { executionProviders: ["wasm"] }),
+      opening(ort, file, content),
     );
     sessions.set(file, opened);
     opened.catch(() => {
