@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -318,6 +319,32 @@ def test_the_last_of_overlapping_products_gives_numpy_its_threads_back():
         assert all(part["num_threads"] == 1 for part in labelling.blas().info())
         second.close()
     assert [part["num_threads"] for part in labelling.blas().info()] == threads
+
+
+def test_strips_labelled_by_several_threads_are_those_of_one(monkeypatch):
+    monkeypatch.setattr(labelling, "STRIP_VALUES", 4000)
+    scores = np.random.default_rng(0).standard_normal((11, 12, 16)).astype(np.float32)
+    names, plain = set(), labelling.top_class
+
+    def noted(logits):
+        names.add(threading.current_thread().name)
+        return plain(logits)
+
+    monkeypatch.setattr(labelling, "top_class", noted)
+    alone = labelling.Output(1).label(scores, (12, 16), (700, 900))
+    assert names == {threading.current_thread().name}
+    together = labelling.Output(3).label(scores, (12, 16), (700, 900))
+    assert len(names) > 2 and all(map(np.array_equal, alone, together))
+    scores[5, 8, 8] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        labelling.Output(3).label(scores, (12, 16), (700, 900))
+
+
+@pytest.mark.parametrize(("asked", "used"), [(1, 1), (3, 3), (0, labelling.available_processors())])
+def test_an_engines_threads_label_too(asked, used):
+    model = network()
+    weights = {name: value.detach().float().numpy() for name, value in model.state_dict().items()}
+    assert CompiledEngine(model.config, weights, "fp32", threads=asked).output.threads == used
 
 
 def test_top_class_is_the_first_of_equals():

@@ -106,7 +106,7 @@ class CompiledEngine(Engine):
         from zoo.models.graph import build_halves
 
         self.config, self.precision, self.working_size, self.domain = config, precision, working_size, domain
-        self.output, self.margin = Ladder(config, weights), tiles.fine_margin(config)
+        self.output, self.margin = Ladder(config, weights, threads), tiles.fine_margin(config)
         self.nbytes = sum(value.size for value in weights.values()) * np.dtype(np.float32).itemsize
         options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
         options |= {"INFERENCE_NUM_THREADS": threads} if threads else {}

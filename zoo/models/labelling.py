@@ -7,8 +7,10 @@ with this, whatever ran its network.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
 
@@ -24,16 +26,22 @@ Size = tuple[int, int]  # height, width
 
 
 class Output:
-    """How the logits of a network that is no FCN become a mask: they have the photo's size already."""
+    """How the logits of a network that is no FCN become a mask: they have the photo's size already.
+
+    threads: how many label a photo's strips; 0 are as many as the process may use.
+    """
+
+    def __init__(self, threads: int = 1):
+        self.threads = threads or available_processors()
 
     def label(self, scores: np.ndarray, seen: Size, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """Mask (H, W) uint8 and confidence (H, W) float32 at `size` from the last score map (C, h, w) of a photo.
 
         seen: the photo's size for the network. Raises ValueError for scores that are not finite.
         """
-        return winners(
-            scores, *(upsampling_matrix(had, 1, 0, had, wanted) for had, wanted in zip(seen, size, strict=True))
-        )
+        sides = zip(seen, size, strict=True)
+        rows, columns = (upsampling_matrix(had, 1, 0, had, wanted) for had, wanted in sides)
+        return winners(scores, rows, columns, self.threads)
 
 
 class Ladder(Output):
@@ -43,7 +51,8 @@ class Ladder(Output):
     transposed convolutions that start there.
     """
 
-    def __init__(self, config: FCNConfig, weights: Mapping[str, np.ndarray]):
+    def __init__(self, config: FCNConfig, weights: Mapping[str, np.ndarray], threads: int = 1):
+        super().__init__(threads)
         self.config, self.padded = config, config.padding != "paper"
         self.stride = OUTPUT_STRIDE[config.variant]
         self.strides = tuple(stride for stride in (32, 16, 8) if stride >= self.stride)
@@ -67,7 +76,7 @@ class Ladder(Output):
         rows, columns = (
             upsampling_matrix(side, self.stride, offset, had, wanted, edges=edges) for side, had, wanted in sides
         )
-        return winners(scores, rows, columns)
+        return winners(scores, rows, columns, self.threads)
 
     def blocks(self, scores: np.ndarray, stride: int, seen: Size, size: Size) -> tuple[np.ndarray, np.ndarray]:
         """As `label`, of the score map (C, h, w) at any stride, each score shown as it is by a block of pixels."""
@@ -131,22 +140,43 @@ def upsampling_matrix(
     return matrix
 
 
-def winners(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`top_class` of the logits that scores (C, h, w) are between matrices (H, h) and (W, w); a strip at a time."""
+def winners(
+    scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, threads: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """`top_class` of the logits that scores (C, h, w) are between matrices (H, h) and (W, w); a strip at a time.
+
+    Each of `threads` takes the next strip; the numbers are the same.
+    """
     classes, height, width = len(scores), len(rows), len(columns)
     mask, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
     count = max(1, STRIP_VALUES // (classes * min(width, BLOCK_COLUMNS)))
     parts = [(left, columns[left : left + BLOCK_COLUMNS]) for left in range(0, width, BLOCK_COLUMNS)]
     blocks = [(left, _used(part), np.ascontiguousarray(part[:, _used(part)].T)) for left, part in parts]
+
+    def strip(top: int) -> None:
+        part = rows[top : top + count]
+        tall = np.matmul(part[:, _used(part)], scores[:, _used(part)])  # (C, rows of the strip, w)
+        for left, taken, block in blocks:
+            logits = tall[..., taken].reshape(-1, len(block)) @ block
+            place = slice(top, top + len(part)), slice(left, left + block.shape[1])
+            mask[place], confidence[place] = top_class(logits.reshape(classes, len(part), -1))
+
+    tops = range(0, height, count)
     with one_blas_thread():
-        for top in range(0, height, count):
-            part = rows[top : top + count]
-            tall = np.matmul(part[:, _used(part)], scores[:, _used(part)])  # (C, rows of the strip, w)
-            for left, taken, block in blocks:
-                strip = tall[..., taken].reshape(-1, len(block)) @ block
-                place = slice(top, top + len(part)), slice(left, left + block.shape[1])
-                mask[place], confidence[place] = top_class(strip.reshape(classes, len(part), -1))
+        for _ in map(strip, tops) if threads == 1 or len(tops) == 1 else labellers(threads).map(strip, tops):
+            pass
     return mask, confidence
+
+
+def available_processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@cache
+def labellers(threads: int) -> ThreadPoolExecutor:
+    """Threads that label strips, kept from one photo to the next."""
+    return ThreadPoolExecutor(threads, "labelling")
 
 
 @cache

@@ -35,7 +35,7 @@ class TorchEngine(Engine):
     """Any network of images (N, 3, H, W) in [0, 1] to logits of their size, at one precision ('fp32' or 'bf16')."""
 
     def __init__(self, model: nn.Module, precision: str):
-        self.network, self.precision, self.output = model, precision, Output()
+        self.network, self.precision, self.output = model, precision, Output(torch.get_num_threads())
         self.working_size = working_size_of(model)
         self.domain = None  # nothing is known of what other libraries' networks were trained on
 
@@ -85,7 +85,7 @@ class FCNEngine(TorchEngine):
         self.domain = getattr(model, "domain", None)
         network, self.config, self.margin = self.network, model.config, tiles.fine_margin(model.config)
         weights = {name: value.detach().float().cpu().numpy() for name, value in model.state_dict().items()}
-        self.output = Ladder(model.config, weights)
+        self.output = Ladder(model.config, weights, torch.get_num_threads())
         self.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         fold_batch_norm(network)
         # Whole numbers up to 256 are exact in bfloat16: if the mean is one, the photo enters without loss.
