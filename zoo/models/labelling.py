@@ -150,21 +150,22 @@ def winners(
     classes, height, width = len(scores), len(rows), len(columns)
     mask, confidence = np.empty((height, width), np.uint8), np.empty((height, width), np.float32)
     count = max(1, STRIP_VALUES // (classes * min(width, BLOCK_COLUMNS)))
-    parts = [(left, columns[left : left + BLOCK_COLUMNS]) for left in range(0, width, BLOCK_COLUMNS)]
-    blocks = [(left, _used(part), np.ascontiguousarray(part[:, _used(part)].T)) for left, part in parts]
 
-    def strip(top: int) -> None:
+    def strip(top: int, left: int, wide: np.ndarray) -> None:
         part = rows[top : top + count]
-        tall = np.matmul(part[:, _used(part)], scores[:, _used(part)])  # (C, rows of the strip, w)
-        for left, taken, block in blocks:
-            logits = tall[..., taken].reshape(-1, len(block)) @ block
-            place = slice(top, top + len(part)), slice(left, left + block.shape[1])
-            mask[place], confidence[place] = top_class(logits.reshape(classes, len(part), -1))
+        used = _used(part)  # few: that is why the columns, of which a strip has all, are made before
+        place = slice(top, top + count), slice(left, left + BLOCK_COLUMNS)
+        mask[place], confidence[place] = top_class(np.matmul(part[:, used], wide[:, used]))
 
-    tops = range(0, height, count)
     with one_blas_thread():
-        for _ in map(strip, tops) if threads == 1 or len(tops) == 1 else labellers(threads).map(strip, tops):
-            pass
+        for left in range(0, width, BLOCK_COLUMNS):
+            block = columns[left : left + BLOCK_COLUMNS]
+            used = _used(block)
+            wide = scores[..., used] @ block[:, used].T  # (C, h, columns of the block)
+            strips = [(top, left, wide) for top in range(0, height, count)]
+            each = map if threads == 1 or len(strips) == 1 else labellers(threads).map
+            for _ in each(strip, *zip(*strips, strict=True)):
+                pass
     return mask, confidence
 
 
