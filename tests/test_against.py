@@ -11,7 +11,8 @@ import pytest
 from evaluation.benchmark import side
 from evaluation.benchmark.__main__ import main
 from evaluation.benchmark.against import compare, compared
-from evaluation.benchmark.both import MEASURES, NEED_DATA, SHOWN, AgainstError, Side, Wanted
+from evaluation.benchmark.both import MEASURES, NEED_DATA, SHOWN
+from evaluation.benchmark.sides import AgainstError, Side, Wanted
 from zoo.places import REPOSITORY
 
 QUICK = Wanted(checkpoint="fcn8s-vgg16bn-w25-ce-camvid", recipe="", data="", rounds=2, requests=0, quick=True)
@@ -62,9 +63,9 @@ def test_ratio_is_that_of_the_medians_and_the_range_is_that_of_the_turns(tmp_pat
         def __exit__(self, *error):
             return False
 
-    monkeypatch.setitem(MEASURES, "start", Turns)
+    monkeypatch.setitem(MEASURES, "camera", Turns)
     sides = tuple(Side(name, tmp_path, tmp_path) for name in ("before", "now"))
-    (row,) = compare("start", sides, Wanted("", "", "", rounds=3, requests=0, quick=True))
+    (row,) = compare("camera", sides, Wanted("", "", "", rounds=3, requests=0, quick=True))
     assert order == ["before", "now"] * 4
     assert (row.before, row.now, row.ratio) == (4.0, 2.0, 0.5)
     assert (row.lowest, row.highest) == (2 / 6, 1.0)
@@ -108,3 +109,39 @@ def test_side_knows_the_code_that_it_is_led_to_alone():
     """It runs in any commit, so it names no module of ours but the package `zoo` itself."""
     text = Path(side.__file__).read_text(encoding="utf-8")
     assert "from evaluation" not in text and "from zoo" not in text and "from training" not in text
+
+
+@pytest.mark.parametrize(("measure", "figures"), [("camera", {"seconds"}), ("start", {"seconds", "mask"})])
+def test_what_a_visitor_waits_for_is_seen_in_a_browser(measure, figures, tmp_path):
+    code = f"""
+import json
+from pathlib import Path
+from evaluation.benchmark.both import MEASURES
+from evaluation.benchmark.sides import Side, Wanted
+from zoo.places import REPOSITORY
+wanted = Wanted("", "", "", rounds=1, requests=0, quick=True)
+with MEASURES["{measure}"](Side("this code", REPOSITORY, Path("{tmp_path}")), wanted) as turn:
+    print(json.dumps(turn()))
+"""  # in a process of its own: Playwright cannot be entered twice in one
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout)
+    assert set(found) == figures and all(0 < value < 600 for value in found.values())
+    assert "mask" not in found or found["mask"] > found["seconds"]
+
+
+def test_a_measure_of_minutes_has_one_turn_that_counts(tmp_path, monkeypatch):
+    class Turns:
+        def __init__(self, one: Side, wanted: Wanted):
+            self.megabytes = {"before": 1000.0, "now": 400.0}[one.name]
+
+        def __enter__(self):
+            turns = iter([self.megabytes])
+            return lambda: {"megabytes": next(turns)}
+
+        def __exit__(self, *error):
+            return False
+
+    monkeypatch.setitem(MEASURES, "memory", Turns)
+    sides = tuple(Side(name, tmp_path, tmp_path) for name in ("before", "now"))
+    (row,) = compare("memory", sides, Wanted("", "", "", rounds=3, requests=0, quick=True))
+    assert (row.before, row.now, row.ratio) == (1000.0, 400.0, 0.4)

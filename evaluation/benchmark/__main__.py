@@ -13,7 +13,7 @@ import torch
 import evaluation.benchmark
 from evaluation.arguments import at_least
 from evaluation.benchmark import against
-from evaluation.benchmark.both import MEASURES, AgainstError, Wanted
+from evaluation.benchmark.both import MEASURES
 from evaluation.benchmark.both import NEED_DATA as MEASURES_NEED_DATA
 from evaluation.benchmark.counting import bootstrap_seconds, evaluation_rate
 from evaluation.benchmark.faults.section import FAMILIES, faults
@@ -22,6 +22,7 @@ from evaluation.benchmark.measure import Row, Settings
 from evaluation.benchmark.peers import matrix_rate, peers
 from evaluation.benchmark.requests import area, whole_requests
 from evaluation.benchmark.server import memory, start, visitors
+from evaluation.benchmark.sides import AgainstError, Wanted
 from evaluation.benchmark.soak import MOST_REQUESTS, MOST_SESSIONS, soak
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.datasets.dataset import refuse_partial_labels

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from evaluation.benchmark.both import MEASURES, SHOWN, WARM_UP, AgainstError, Side, Wanted
+from evaluation.benchmark.both import MEASURES, ONCE, SHOWN, WARM_UP
+from evaluation.benchmark.sides import AgainstError, Side, Wanted
 from zoo.places import REPOSITORY
 
 
@@ -58,10 +59,11 @@ def both_sides(commit: str) -> Iterator[tuple[Side, Side]]:
 
 
 def compare(name: str, sides: tuple[Side, Side], wanted: Wanted) -> list[Ratio]:
-    """Take turns in one measure; a row for each of its figures."""
+    """Take turns in one measure, a single one where it takes minutes; a row for each of its figures."""
+    warm_up, rounds = (0, 1) if name in ONCE else (WARM_UP, wanted.rounds)
     with ExitStack() as stack:
         turns = [stack.enter_context(MEASURES[name](side, wanted)) for side in sides]
-        found = [[turn() for turn in turns] for _ in range(WARM_UP + wanted.rounds)][WARM_UP:]
+        found = [[turn() for turn in turns] for _ in range(warm_up + rounds)][warm_up:]
     answers = compared(*(side.scratch / "answer.npy" for side in sides))
     rows = []
     for (measure, figure), (what, unit, goal) in SHOWN.items():

@@ -1,62 +1,25 @@
 """The measures of `against.py`: what each lets one side do, in processes of its own, turn by turn."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from gradio_client import Client, handle_file
 
+from evaluation.benchmark.screen import camera, start
 from evaluation.benchmark.server import different_photos, first_page, serving
+from evaluation.benchmark.sides import AgainstError, Side, Turn, Wanted, environment
 from evaluation.benchmark.visitor import settled
 from zoo.images.examples import examples
 
 SIDE = Path(__file__).with_name("side.py")
 WARM_UP = 1  # turns of each side that do not count
 NINE = tuple(f"fcn{stride}s-vgg16bn-w25-{loss}-camvid" for stride in (32, 16, 8) for loss in ("ce", "focal", "dice"))
-
-
-class AgainstError(ValueError):
-    """A comparison that cannot be made; the message says why."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the two: `name` for the reader, `folder` with its code, and `scratch`, a folder of its own."""
-
-    name: str
-    folder: Path
-    scratch: Path
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is compared: `data` is the folder of CamVid or '', `requests` are those before the memory is read.
-
-    With `quick` sizes the figures say nothing.
-    """
-
-    checkpoint: str
-    recipe: str
-    data: str
-    rounds: int
-    requests: int
-    quick: bool
-
-
-Turn = Callable[[], dict[str, float]]
-
-
-def environment(side: Side) -> dict[str, str]:
-    """The variables of a process that works with a side's code, and knows no settings of the page."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
-    return kept | {"PYTHONPATH": str(side.folder)}
 
 
 def last_line(text: str) -> str:
@@ -133,24 +96,12 @@ def evaluation(side: Side, wanted: Wanted) -> Iterator[Turn]:
 
 
 @contextmanager
-def start(side: Side, wanted: Wanted) -> Iterator[Turn]:
-    """`python app.py` until the page answers."""
-
-    def turn() -> dict[str, float]:
-        begin = time.perf_counter()
-        with serving("app.py", folder=side.folder) as (process, address):
-            first_page(process, address)
-            return {"seconds": time.perf_counter() - begin}
-
-    yield turn
-
-
-@contextmanager
 def serving_nine(side: Side) -> Iterator[tuple[subprocess.Popen, Turn]]:
     """A page that has shown nine checkpoints one photo, and a turn that asks for the masks of one more."""
     with serving("app.py", folder=side.folder) as (process, address):
         first_page(process, address)
-        client = Client(address, verbose=False, httpx_kwargs={"timeout": 600})
+        # Certificates would be read anew for each of the files, which no browser does.
+        client = Client(address, verbose=False, ssl_verify=False, httpx_kwargs={"timeout": 600})
         photos = different_photos(side.scratch, 2**16)
 
         def turn() -> dict[str, float]:
@@ -192,9 +143,11 @@ MEASURES: dict[str, Callable[[Side, Wanted], AbstractContextManager[Turn]]] = {
     "evaluation": evaluation,
     "nine": nine,
     "start": start,
+    "camera": camera,
     "memory": memory,
 }
 NEED_DATA = ("evaluation",)
+ONCE = ("memory",)  # each turn begins afresh and takes minutes
 # What is written of each figure of a measure: in words, its unit, and the ratio that is aimed at.
 SHOWN = {
     ("segment-1", "seconds"): ("zoo.segment, 360x480, one thread", "s", 0.6),
@@ -204,5 +157,7 @@ SHOWN = {
     ("evaluation", "command"): ("the whole command that evaluates val", "s", None),
     ("nine", "seconds"): ("nine checkpoints on one photo, whole request", "s", 0.6),
     ("start", "seconds"): ("python app.py to the page's answer", "s", None),
+    ("start", "mask"): ("python app.py to the first mask on the screen", "s", 0.6),
+    ("camera", "seconds"): ("12-megapixel photo to the third mask on the screen", "s", 0.5),
     ("memory", "megabytes"): ("resident memory of the page, nine checkpoints used", "MB", 0.4),
 }
