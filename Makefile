@@ -12,9 +12,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 run: .venv/app
 	@$(BIN)/python app.py
 
-# On a machine that others use too, a browser may be late: what fails is tried once more and named in the summary.
+# Two workers take a module each, with a thread each. On a machine that others use too, a browser may be late: what fails
+# is tried once more and named in the summary.
 test: lint .venv/chromium .venv/engine
-	@$(BIN)/python -m pytest --reruns 1 -raR
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 -raR
 
 # Style, types of the rooms that pyproject.toml names, and the same for the scripts in the browser.
 lint: .venv/tests .venv/node
