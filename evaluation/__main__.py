@@ -22,6 +22,7 @@ from evaluation.datasets.survey import Survey, survey
 from evaluation.measuring.corruptions import measure_corruptions
 from evaluation.measuring.cost import measure_cost
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device, evaluate, intra_op_threads
+from evaluation.measuring.processes import has_lost_another, is_first_to_speak
 from evaluation.measuring.provenance import command_line, dataset_facts, environment, protocol
 from evaluation.measuring.record import LONGEST_BLOCK, MOST_RESAMPLES
 from evaluation.measuring.results import ResultError, add_part, read_document, result_name, write_result
@@ -104,8 +105,7 @@ def run(checkpoints: list[str], options: Options) -> int:
         if shared:
             distributed.init_process_group("gloo")
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return end(f"error: {error}", 1)
     try:
         check_device(options.device)
         dataset = open_dataset(options.dataset, options.data, options.split)
@@ -121,15 +121,25 @@ def run(checkpoints: list[str], options: Options) -> int:
         for text in checkpoints:
             measure(text, dataset, options, found, shared=shared)
     except (CheckpointError, DatasetError, EvaluationError, ResultError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return end(f"error: {error}", 1)
+    except RuntimeError as error:
+        if not has_lost_another(error):
+            is_first_to_speak()  # in a traceback
+            raise
+        return end("error: another process ended without a word; was memory enough?", 1)
     except KeyboardInterrupt:
-        print("interrupted; nothing half-written is left behind", file=sys.stderr)
-        return 130
+        return end("interrupted; nothing half-written is left behind", 130)
     finally:
         if shared:
             distributed.destroy_process_group()
     return 0
+
+
+def end(reason: str, status: int) -> int:
+    """Say why the command ends, unless another of its processes has said so; returns the exit status."""
+    if is_first_to_speak():
+        print(reason, file=sys.stderr)
+    return status
 
 
 def check_writable(folder: str | Path) -> None:

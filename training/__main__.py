@@ -4,6 +4,8 @@
 """
 
 import argparse
+import contextlib
+import io
 import logging
 import os
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import torch.distributed as distributed
 
 from evaluation.arguments import at_least
+from evaluation.measuring.processes import has_lost_another, is_first_to_speak
 from training import TrainingError, suggestion
 from training.loop import train
 from training.processes import TRACKERS
@@ -82,41 +85,60 @@ def named_model(name: str, out: Path):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train every run in turn; a finished one is skipped under --resume. Returns the exit status."""
-    first = os.environ.get("RANK", "0") == "0"  # torchrun numbers the processes; one of them speaks
+    """Train every run in turn; a finished one is skipped under --resume. Returns the exit status.
+
+    Of several processes one says what is wrong, whichever meets it first.
+    """
+    first = os.environ.get("RANK", "0") == "0"  # torchrun numbers the processes; one of them tells how it goes
     level = logging.INFO if first else logging.ERROR
     logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["init"]:
         return suggestion.main(arguments[1:])
-    options = parse(arguments)
+    with contextlib.nullcontext() if first else contextlib.redirect_stderr(io.StringIO()):
+        options = parse(arguments)  # what is wrong with them, each process would say
     try:
-        for variable in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):  # which accelerate reads
-            whole_number(variable, 0, MOST_PROCESSES)
-        for recipe, out in runs(options):
-            if options.resume and (out / CONFIG_FILE).is_file():
-                check_same_recipe(out, recipe)
-                logging.info("%s is trained already", out)
-                continue
-            logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
-            model, teacher = named_model(recipe.start_from, out), named_model(recipe.distill_from, out)
-            if model is not None:
-                logging.info("Starting from %s (%s)", model.info.name, model.info.location)
-            if teacher is not None:
-                logging.info("Taught by %s (%s)", teacher.info.name, teacher.info.location)
-            settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
-            settings |= {name: getattr(options, name) for name in ("extra_data", "processes", "save_every", "tracker")}
-            info = train(recipe, options.data, out, start_from=model, teacher=teacher, **settings)
-            logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
+        train_all(options)
     except (TrainingError, ValueError, OSError) as error:  # data and checkpoints raise subclasses of ValueError
-        logging.error("training: %s", error)
-        return 2
+        return end(f"training: {error}", 2)
+    except RuntimeError as error:
+        if not has_lost_another(error):
+            is_first_to_speak()  # in a traceback
+            raise
+        return end("training: another process ended without a word; was memory enough? --resume goes on", 1)
     except KeyboardInterrupt:
-        logging.error("training: interrupted; run the same command with --resume to go on")
-        return 130
+        return end("training: interrupted; run the same command with --resume to go on", 130)
     if distributed.is_initialized():
         distributed.destroy_process_group()
     return 0
+
+
+def end(reason: str, status: int) -> int:
+    """Say why the command ends, unless another of its processes has said so; returns the exit status."""
+    if is_first_to_speak():
+        logging.error("%s", reason)
+    return status
+
+
+def train_all(options: argparse.Namespace) -> None:
+    """Train every run of a command line in turn."""
+    for variable in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):  # which accelerate reads
+        whole_number(variable, 0, MOST_PROCESSES)
+    for recipe, out in runs(options):
+        if options.resume and (out / CONFIG_FILE).is_file():
+            check_same_recipe(out, recipe)
+            logging.info("%s is trained already", out)
+            continue
+        logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
+        model, teacher = named_model(recipe.start_from, out), named_model(recipe.distill_from, out)
+        if model is not None:
+            logging.info("Starting from %s (%s)", model.info.name, model.info.location)
+        if teacher is not None:
+            logging.info("Taught by %s (%s)", teacher.info.name, teacher.info.location)
+        settings = {"resume": options.resume, "device": options.device, "workers": options.workers}
+        settings |= {name: getattr(options, name) for name in ("extra_data", "processes", "save_every", "tracker")}
+        info = train(recipe, options.data, out, start_from=model, teacher=teacher, **settings)
+        logging.info("Wrote %s (%s parameters) to %s", info.name, f"{info.parameters:,}", out)
 
 
 if __name__ == "__main__":
