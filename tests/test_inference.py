@@ -340,6 +340,25 @@ def test_strips_labelled_by_several_threads_are_those_of_one(monkeypatch):
         labelling.Output(3).label(scores, (12, 16), (700, 900))
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_process_labels_with_threads_of_its_own():
+    """ZeroGPU forks a process for each photo, and threads stay behind."""
+    code = """
+import os, numpy as np
+from zoo.models import labelling
+labelling.STRIP_VALUES = 1000
+scores = np.random.default_rng(0).standard_normal((11, 12, 16)).astype(np.float32)
+label = lambda: labelling.Output(2).label(scores, (12, 16), (120, 160))[0]
+before = label()
+child = os.fork()
+if child == 0:
+    os._exit(0 if np.array_equal(label(), before) else 3)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
+    assert subprocess.run(command, cwd=REPOSITORY, timeout=120).returncode == 0
+
+
 @pytest.mark.parametrize(("asked", "used"), [(1, 1), (3, 3), (0, labelling.available_processors())])
 def test_an_engines_threads_label_too(asked, used):
     model = network()

@@ -163,7 +163,7 @@ def winners(
             used = _used(block)
             wide = scores[..., used] @ block[:, used].T  # (C, h, columns of the block)
             strips = [(top, left, wide) for top in range(0, height, count)]
-            each = map if threads == 1 or len(strips) == 1 else labellers(threads).map
+            each = map if threads == 1 or len(strips) == 1 else labellers(threads, os.getpid()).map
             for _ in each(strip, *zip(*strips, strict=True)):
                 pass
     return mask, confidence
@@ -175,8 +175,8 @@ def available_processors() -> int:
 
 
 @cache
-def labellers(threads: int) -> ThreadPoolExecutor:
-    """Threads that label strips, kept from one photo to the next."""
+def labellers(threads: int, process: int) -> ThreadPoolExecutor:
+    """Threads that label strips, kept from one photo to the next; a forked process, to which none came, has its own."""
     return ThreadPoolExecutor(threads, "labelling")
 
 
