@@ -11,12 +11,16 @@ import { drawShares } from "./shares.js";
 export const ownColour = ({ color }) => color;
 
 const NEAR = 0.1; // seconds by which two videos may differ
+const led = new WeakSet(); // videos on their way to another's time, which has gone on when they arrive: it follows none
 
 /** Lets the other videos do what one of them does. */
 function follow(leader, videos) {
   for (const other of videos) {
     if (other === leader) continue;
-    if (Math.abs(other.currentTime - leader.currentTime) > NEAR) other.currentTime = leader.currentTime;
+    if (Math.abs(other.currentTime - leader.currentTime) > NEAR) {
+      led.add(other);
+      other.currentTime = leader.currentTime;
+    }
     if (other.paused !== leader.paused) {
       if (leader.paused) other.pause();
       else other.play().catch(() => {}); // the browser forbids it: then the person starts it
@@ -52,7 +56,8 @@ export function drawPanels(place, columns) {
   if (!same) place.replaceChildren(...panels);
   const videos = panels.map((panel) => panel.querySelector("video")).filter(Boolean);
   for (const video of videos) {
-    for (const event of ["play", "pause", "seeked"]) video[`on${event}`] = () => follow(video, videos);
+    for (const event of ["play", "pause"]) video[`on${event}`] = () => follow(video, videos);
+    video.onseeked = () => led.delete(video) || follow(video, videos);
   }
 }
 
