@@ -12,6 +12,10 @@ test("places keep what stood in them", () => {
   assert.equal(say('x.png, "y z" is over 20.0 Mb (a|b).'), '20.0 Mb: x.png, "y z"');
 });
 
+test("what stood in a place is no pattern and no place", () => {
+  assert.equal(say("a$&{limit}.png is over 3 Mb (a|b)."), "3 Mb: a$&{limit}.png");
+});
+
 test("what is only part of a text, or unknown, is left", () => {
   assert.equal(say("Error in line 1"), null);
   assert.equal(say("Fehler"), null);

@@ -17,7 +17,9 @@ export function translator(words) {
   return (english) => {
     for (const { shape, names, other } of patterns) {
       const found = shape.exec(english);
-      if (found) return names.reduce((said, name, index) => said.replace(`{${name}}`, found[index + 1]), other);
+      if (!found) continue;
+      const parts = Object.fromEntries(names.map((name, index) => [name, found[index + 1]]));
+      return other.replace(/\{(\w+)\}/g, (place, name) => parts[name] ?? place);
     }
     return null;
   };
