@@ -175,3 +175,17 @@ def test_what_answered_in_place_of_a_network_is_not_kept(site_folder, browser):
         page.unroute("**/networks/*")
         page.click("#go")
         expect(second).to_have_attribute("data-status", "done", timeout=TIMEOUT)
+
+
+def test_looking_inside_again_and_again_takes_no_more_memory(site_folder, browser):
+    held = []
+    with opened(site_folder, browser, script=COUNT) as page:
+        for _ in range(3):
+            page.click("#inside summary")
+            page.locator("#inside-viewer .card[data-status=done]").first.wait_for()
+            page.click("#inside summary")
+            page.locator("#inside-viewer .card").first.wait_for(state="hidden")
+            page.wait_for_function("!document.querySelector('#inside').open")
+            page.wait_for_timeout(1500)
+            held.append(page.evaluate(PENDING))
+        assert len(set(held)) == 1

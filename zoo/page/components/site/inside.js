@@ -2,12 +2,11 @@
 
 import { h, one } from "../base/dom.js";
 import { text } from "../base/texts.js";
-import { addressOf } from "./comparison.js";
 import { ask } from "./engine.js";
 import { mount } from "./mount.js";
 import { countPairs, iouOf, viewerValue } from "./shown.js";
 
-const inner = { data: null, parts: null, work: null, chosen: "", turn: 0, failed: (_error) => {} };
+const inner = { data: null, parts: null, work: null, chosen: "", turn: 0, failed: (_error) => {}, made: [] };
 
 /** Puts strip and viewer into their places; `learn()` opens the lesson, `failed(error)` says what went wrong. */
 export function makeInside(data, { learn, failed }) {
@@ -29,6 +28,7 @@ export function showInside(work) {
   const names = work ? work.names.filter((name) => work.results[name]) : [];
   one("#inside").hidden = !names.length;
   if (!names.length) {
+    freeMaps();
     inner.parts.rungs.value = null;
     inner.parts.viewer.value = null;
     return;
@@ -60,6 +60,7 @@ async function look() {
       sure: opened,
     });
     if (turn !== inner.turn) return;
+    freeMaps();
     const rungs = Object.fromEntries([...found.map(rungOf), ["output", outputOf(work.results[chosen])]]);
     for (const rung of Object.values(rungs)) rung.miou = miouOf(rung.samples, work, network);
     parts.rungs.value = stripValue(network, rungs);
@@ -69,6 +70,17 @@ async function look() {
   }
 }
 
+/** The pictures that are shown no more. */
+function freeMaps() {
+  for (const address of inner.made.splice(0)) URL.revokeObjectURL(address);
+}
+
+function mapAddress(blob) {
+  const address = URL.createObjectURL(blob);
+  inner.made.push(address);
+  return address;
+}
+
 const networkFacts = ({ grids, palette, labels }, data) => ({
   grids,
   palette,
@@ -76,7 +88,7 @@ const networkFacts = ({ grids, palette, labels }, data) => ({
 });
 
 function rungOf({ name, mask, confidence, ...found }) {
-  return [name, { ...found, mask: addressOf(mask), confidence: confidence && addressOf(confidence) }];
+  return [name, { ...found, mask: mapAddress(mask), confidence: confidence && mapAddress(confidence) }];
 }
 
 const outputOf = ({ mask, confidence, samples, shares, meanConfidence }) => {
