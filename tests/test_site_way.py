@@ -189,3 +189,16 @@ def test_looking_inside_again_and_again_takes_no_more_memory(site_folder, browse
             page.wait_for_timeout(1500)
             held.append(page.evaluate(PENDING))
         assert len(set(held)) == 1
+
+
+@pytest.mark.parametrize("language", ["en", "pt-BR"])
+def test_a_page_without_its_data_says_so(site_folder, browser, language):
+    name = f"data.{language}.json"
+    with (
+        served(site_folder) as address,
+        browser.new_context(locale=language, service_workers="block") as context,
+    ):
+        page = context.new_page()
+        page.route(f"**/{name}", lambda route: route.abort())
+        page.goto(address)
+        expect(page.locator("#edition")).to_have_text(Message("site_not_here", name=name).in_language(language))

@@ -22,7 +22,7 @@ from zoo.page.components import FOLDER, component_files, modules
 from zoo.page.components import script as act
 from zoo.site.data import LIMITS, example_path, page_data, ticked_first, write_json
 from zoo.site.lesson import write_lesson
-from zoo.text import languages
+from zoo.text import languages, texts
 
 COMPONENTS = ("language", "examples", "picker", "stale", "viewer", "iou", "rungs", "batch", "table", "code")
 # Selectors of the components' elements where these are not their names.
@@ -160,6 +160,7 @@ def site_facts(folder: Path, kept: list[Path]) -> dict:
     return {
         "files": sorted(["./", *set(names) - {"index.html"}, "page.js", "worker.js"]),
         "languages": languages(),
+        "missing": {tag: texts(tag)["site_not_here"] for tag in languages()},
         "limits": LIMITS,
         "threads": THREADS,
         "engine": {"script": f"engine/{SCRIPT}", "wasm": wasm, "bytes": (folder / wasm).stat().st_size},

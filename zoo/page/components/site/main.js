@@ -283,7 +283,9 @@ async function start() {
   const follow = () => document.documentElement.classList.toggle("dark", dark.matches);
   dark.addEventListener("change", follow);
   follow();
-  page.data = await fetchJson(`data.${chosenLanguage()}.json`);
+  const name = `data.${chosenLanguage()}.json`;
+  page.data = await fetchJson(name).catch(() => null);
+  if (!page.data) return sayMissing(name);
   speak({ ...page.data.strings, ...page.data.viewer, ...page.data.strings }, page.data.tag);
   const asked = makeParts();
   page.showPicture = photoField(take, takeMany);
@@ -296,7 +298,13 @@ async function start() {
   const example = wanted in page.data.examples ? wanted : page.data.strip.items[0].name;
   page.parts.strip.value = { ...page.data.strip, selected: example };
   await pick(example);
-  await keepOffline();
+  return keepOffline();
+}
+
+/** Without the page's data there are no texts but this one. */
+function sayMissing(name) {
+  speak({ site_not_here: site.missing[chosenLanguage()] });
+  one("#edition").textContent = inWords({ key: "site_not_here", parts: { name } });
 }
 
 start();
