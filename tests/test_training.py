@@ -399,7 +399,7 @@ def test_backbone_weights_from_a_file(tmp_path, kind):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot be read"),
+        (None, r"cannot be read \(no such file; --backbone-weights names another"),
         (b"junk", "cannot be read"),
         ({"a": 1}, "holds no state dict"),
         ({"conv1.weight": torch.zeros(1)}, r"bn1\.weight is missing \(99 of the 100 tensors of resnet18 are\)"),

@@ -59,6 +59,9 @@ def read_backbone_weights(source: str, backbone: str) -> dict[str, torch.Tensor]
             state = load_file(source)
         else:
             state = torch.load(source, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        otherwise = "--backbone-weights names another, or takes torchvision's as imagenet, with --backbone-source="
+        raise TrainingError(f"backbone_weights: {source}: cannot be read (no such file; {otherwise})") from None
     except Exception as error:  # whatever unpickling a file of another kind ends in
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(f"backbone_weights: {source}: cannot be read ({reason})") from None
