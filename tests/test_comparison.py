@@ -182,7 +182,7 @@ def test_one_broken_checkpoint_spoils_no_other(page):
     assert states == [(1, 0), (1, 1), (2, 1)]
     panels = viewer_value(comparison, page.scores, "en")["panels"]
     assert [panel["status"] for panel in panels] == ["done", "failed", "done"]
-    assert panels[1]["message"] == "weights are gone" and "mask" not in panels[1]
+    assert panels[1]["message"] == "This did not work. The program says: “weights are gone”" and "mask" not in panels[1]
 
 
 def test_choose_speaks_to_the_person(page):

@@ -2,10 +2,12 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from evaluation.measuring.sources import open_source
 from training import TrainingError, loop
@@ -16,7 +18,9 @@ from zoo.checkpoints.information import CheckpointError
 from zoo.config import BaselineConfig
 from zoo.hub.catalog import Catalog
 from zoo.hub.settings import HubSettings
+from zoo.images.photo import Decoded
 from zoo.labels import CAMVID
+from zoo.page.comparison import Comparison, Segmenter, error_text
 
 smp = pytest.importorskip("segmentation_models_pytorch")
 SMALL = {"backbone": "resnet18", "epochs": 1, "batch_size": 2, "crop": 32, "precision": "fp32", "validate_every": 0}
@@ -77,6 +81,42 @@ def test_without_the_library_it_is_hidden_and_says_what_to_install(folder, monke
     catalog = Catalog(HubSettings(), root=folder.parent)
     assert [info.variant for info in catalog.snapshot().checkpoints] == ["unet"]
     monkeypatch.setitem(sys.modules, "segmentation_models_pytorch", None)
-    assert catalog.snapshot().checkpoints == ()
+    hidden = catalog.snapshot()
+    assert hidden.checkpoints == () and hidden.problems == (
+        "unet-resnet18-ce-camvid is left out: unet needs segmentation-models-pytorch; "
+        "run: pip install -r training/baselines.txt",
+    )
     with pytest.raises(CheckpointError, match=r"pip install -r training/baselines\.txt"):
         load_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("absent", "words"),
+    [
+        ("torch", "unet precisa de torch; execute: pip install -r requirements.txt -r training/baselines.txt"),
+        ("segmentation_models_pytorch", "precisa de segmentation-models-pytorch; execute: pip install -r training/"),
+    ],
+)
+def test_a_checkpoint_that_was_downloaded_before_the_library_went_says_so(
+    folder, hub, settings, monkeypatch, absent, words
+):
+    hub.add("ana/unet", folder)
+    settings = replace(settings, authors=(), visitors="any")
+    catalog = Catalog(settings, root=folder.parent / "none")
+    info = catalog.add("ana/unet")
+    monkeypatch.setitem(sys.modules, absent, None)
+    for ask in (lambda: catalog.add("ana/unet"), lambda: catalog.load("ana/unet")):
+        with pytest.raises(CheckpointError) as caught:
+            ask()
+        assert words in error_text(caught.value).in_language("pt-BR")
+    work = Comparison("photo", Decoded(Image.new("RGB", (40, 30)), (), (40, 30)), [info])
+    list(work.advance(Segmenter(catalog.load_engine)))
+    assert words in work.errors["ana/unet"].in_language("pt-BR")
+
+
+def test_what_a_library_says_is_quoted_in_a_sentence_of_the_visitors_language():
+    told = error_text(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    assert told.in_language("pt-BR") == (
+        "Isto não funcionou. O programa diz, em inglês: “DefaultCPUAllocator: can't allocate memory”"
+    )
+    assert "MemoryError" in error_text(MemoryError()) and error_text(ValueError(told)) is told

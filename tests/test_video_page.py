@@ -180,7 +180,8 @@ def test_work_ends_in_time_and_a_checkpoint_that_fails_spoils_no_other(server, m
 
     monkeypatch.setattr(desk.videos, "segment", fail)
     value = film(desk, street(), names)[-1][0]
-    assert [column["problem"] for column in value["columns"]] == ["no weights", None] and value["done"] == 5
+    told = "This did not work. The program says: “no weights”"
+    assert [column["problem"] for column in value["columns"]] == [told, None] and value["done"] == 5
     assert [bool(column["overlay"]) for column in value["columns"]] == [False, True]
 
 

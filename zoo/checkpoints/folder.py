@@ -29,6 +29,7 @@ from zoo.checkpoints.information import (
     config_document,
     parse_config,
 )
+from zoo.checkpoints.libraries import check_library, library_error
 from zoo.checkpoints.shards import files_sha256, weights_paths
 from zoo.checkpoints.statistics import read_domain
 from zoo.config import BaselineConfig, FCNConfig
@@ -91,11 +92,12 @@ def load_folder(
     Raises CheckpointError for a missing or broken file, a sha256 other than the configuration's, and keys, shapes or
     dtypes that do not fit; nothing is loaded in part and no backbone is downloaded.
     """
+    folder = Path(folder)
+    info = info or read_info(folder)
+    check_library(info.config)
     import torch
     from safetensors.torch import load_file
 
-    folder = Path(folder)
-    info = info or read_info(folder)
     model = weightless(info.config)
     state = _read(checked_weights(folder, info, expected_shapes(model)), load_file)
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
@@ -151,6 +153,7 @@ def build(config: FCNConfig | BaselineConfig) -> FCN | BaselineNetwork:
 
     Raises CheckpointError where the library that it belongs to is not installed.
     """
+    check_library(config)
     from zoo.models.fcn import FCN
     from zoo.models.other_libraries import BaselineNetwork, MissingLibraryError
 
@@ -158,8 +161,8 @@ def build(config: FCNConfig | BaselineConfig) -> FCN | BaselineNetwork:
         return FCN(config)
     try:
         return BaselineNetwork(config)
-    except MissingLibraryError as error:
-        raise CheckpointError(str(error)) from None
+    except MissingLibraryError:  # it is there and cannot be imported
+        raise library_error(config, ["segmentation-models-pytorch"]) from None
 
 
 def weightless(config: FCNConfig | BaselineConfig) -> FCN | BaselineNetwork:

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 from zoo.atomic import write_text
 from zoo.checkpoints.folder import bundled_folder, load_folder, read_info
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo
+from zoo.checkpoints.libraries import check_library, is_installed, library_error, missing
 from zoo.checkpoints.prepared import prepare_folder
-from zoo.config import FCNConfig
 from zoo.hub.download import Progress, load_repository, pull
 from zoo.hub.listing import AuthorScore, Listing, list_checkpoints, read_items
 from zoo.hub.renewal import Renewal, hub_note
 from zoo.hub.requests import HubError, parse_repository
 from zoo.hub.runs import scan_runs, unreadable
 from zoo.hub.settings import HubSettings
-from zoo.hub.torchvision_weights import baseline_infos, is_baseline, is_installed, load_baseline
+from zoo.hub.torchvision_weights import baseline_infos, is_baseline, load_baseline
 from zoo.models.engine import Engine
 from zoo.models.preparation import prepared
 from zoo.models.segmentation import best_device
@@ -201,6 +201,9 @@ class Catalog:
         here = {info.sha256 for info in bundled}
         found = [*bundled, *(info for info in (listing.checkpoints if listing else ()) if info.sha256 not in here)]
         problems += listing.problems if listing else ()
+        hidden = [info for info in found if not is_installed(info.config)]
+        for info in hidden:
+            problems.append(f"{info.offered_as} is left out: {library_error(info.config, missing(info.config))}")
         self._log_new(problems)
         state = "failed" if reason else "listed" if listing else "waiting"
         state = state if now else "off"
@@ -208,7 +211,7 @@ class Catalog:
         scores = listing.author_scores() if listing else {}
         baselines = tuple(baseline_infos()) if self.settings.baselines == "on" else ()
         baselines = tuple(info for info in baselines if is_installed(info.config))
-        shown = tuple(info for info in found if isinstance(info.config, FCNConfig) or is_installed(info.config))
+        shown = tuple(info for info in found if info not in hidden)
         return Snapshot(
             shown, tuple(problems), state, listed_at, reason, bool(now and now.refreshing), scores, baselines
         )
@@ -270,7 +273,8 @@ class Catalog:
 
         `text` is OWNER/NAME, OWNER/NAME@REVISION or the address of its page. It does not enter the snapshot: what
         one visitor adds is not shown to the others. The host's token is used only for owners that the host listed,
-        so that a visitor cannot reach the host's private repositories. Raises HubError with the reason.
+        so that a visitor cannot reach the host's private repositories. Raises HubError with the reason, and
+        CheckpointError where a library is not installed that the network needs.
         """
         repository, revision = parse_repository(text, self.settings.endpoint)
         listed = self._listed(repository)
@@ -285,6 +289,8 @@ class Catalog:
             progress=progress,
             token=None if listed else False,
         )
+        if not is_installed(info.config):  # as when the library was removed since the download
+            check_library(info.config)
         with self._lock:
             self._added.pop(repository, None)
             self._added[repository] = info

@@ -33,6 +33,7 @@ from zoo.checkpoints.folder import (
     weightless,
 )
 from zoo.checkpoints.information import CONFIG_FILE, DOMAIN_FILE, WEIGHTS_FILE, CheckpointError, CheckpointInfo
+from zoo.checkpoints.libraries import check_library
 from zoo.checkpoints.shards import weights_names, weights_paths
 from zoo.checkpoints.statistics import read_domain
 from zoo.config import FCNConfig
@@ -268,9 +269,7 @@ def _expected_shapes(info: CheckpointInfo) -> dict[str, tuple[int, ...]]:
         from zoo.models import graph
 
         return graph.expected_shapes(info.config)
-    if find_spec("torch") is None:
-        more = "" if isinstance(info.config, FCNConfig) else " -r training/baselines.txt"
-        raise CheckpointError(f"{info.config.variant} needs torch; run: pip install -r requirements.txt{more}")
+    check_library(info.config)
     return expected_shapes(weightless(info.config))
 
 

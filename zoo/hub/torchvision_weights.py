@@ -10,14 +10,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.atomic import replacing
 from zoo.checkpoints.folder import file_sha256, weightless
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo
-from zoo.config import BaselineConfig, FCNConfig
+from zoo.checkpoints.libraries import check_library
+from zoo.config import BaselineConfig
 from zoo.hub.background import Locks
 from zoo.hub.requests import HubError, Watch, stream, within
 from zoo.hub.settings import HubSettings
@@ -62,12 +62,6 @@ TORCHVISION = {
     ),
 }
 _locks = Locks()
-
-
-def is_installed(config: FCNConfig | BaselineConfig) -> bool:
-    """Whether this machine has what a network of another library needs; an FCN needs nothing that may be absent."""
-    wanted = {"smp": ("torch", "segmentation_models_pytorch"), "torchvision": ("torch", "torchvision")}
-    return all(find_spec(name) for name in wanted.get(getattr(config, "library", ""), ()))
 
 
 def is_baseline(name: str) -> bool:
@@ -129,6 +123,8 @@ def load_baseline(
     Raises CheckpointError for an unknown name, HubUnreachable when the download does not come, HubError when what is
     there is not what was published.
     """
+    info = baseline_info(name)
+    check_library(info.config)
     import torch
 
     baseline, path = find_baseline(name), weights_path(name)
@@ -137,7 +133,6 @@ def load_baseline(
             _download(name, baseline, path, settings or HubSettings.from_environment(), progress)
     if not file_sha256(path).startswith(baseline.sha256_start):
         raise HubError(Message("baseline_broken", subject=name, file=path.name))
-    info = baseline_info(name)
     model = weightless(info.config)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

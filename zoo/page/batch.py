@@ -17,12 +17,13 @@ from pathlib import PurePosixPath
 import numpy as np
 from PIL import Image
 
-from zoo.checkpoints.information import CheckpointInfo
+from zoo.checkpoints.information import CheckpointError, CheckpointInfo
 from zoo.images.encoding import jpeg_bytes
 from zoo.images.names import composed
 from zoo.images.photo import Decoded, ImageError
 from zoo.labels import LabelSet
 from zoo.page.brought import Photo
+from zoo.page.comparison import error_text
 from zoo.text import Message
 
 logger = logging.getLogger("zoo")
@@ -91,8 +92,8 @@ class Batch:
             row = Row(photo.name)
             try:
                 self.work(photo, row, archive)
-            except ImageError as error:
-                row.error = error.args[0]
+            except (ImageError, CheckpointError) as error:
+                row.error = error_text(error)
             except Exception:
                 logger.exception("photo of a batch failed")
                 row.error = Message("error_batch_photo")

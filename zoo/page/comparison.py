@@ -392,9 +392,11 @@ def unlike(results: list[Result]) -> tuple[Message, ...]:
     return (Message("note_unlike_streets") if streets else Message("note_unlike", datasets=datasets),)
 
 
-def error_text(error: Exception) -> str:
-    """What an error says, as the Message that it carries where it has one."""
-    return error.args[0] if error.args and isinstance(error.args[0], Message) else str(error)
+def error_text(error: Exception) -> Message:
+    """What an error says, a Message: the one that it carries, or a sentence that quotes what a library says."""
+    if error.args and isinstance(error.args[0], Message):
+        return error.args[0]
+    return Message("error_quoted", reason=str(error).strip() or type(error).__name__)
 
 
 def version(info: CheckpointInfo) -> tuple[str, str | None, str]:

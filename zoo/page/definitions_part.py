@@ -14,6 +14,7 @@ import numpy as np
 
 from zoo.images.photo import ImageError
 from zoo.labels import LABEL_SETS
+from zoo.page.comparison import error_text
 from zoo.page.refusal import language_of, refuse
 from zoo.page.uploads import KEPT_SECONDS, delete_files, uploaded_path
 from zoo.text import Message
@@ -65,7 +66,7 @@ def check_number(page: Page, predictions, truth, dataset: str, claimed: str, cou
             raise ImageError(Message("error_definitions_missing"))
         return page.evaluation.definitions(counted, claimed or "", language), None, None, counted
     except (ImageError, ValueError) as error:
-        raise refuse(error.args[0], language) from None
+        raise refuse(error_text(error), language) from None
     finally:
         if all(paths):
             delete_files(paths)

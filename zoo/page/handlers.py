@@ -248,7 +248,7 @@ class Page(Offer):
                 yield text, step, gr.skip(), gr.skip()
         except CheckpointError as error:
             yield text, "", gr.skip(), gr.skip()
-            raise refuse(error.args[0], language) from None
+            raise refuse(error_text(error), language) from None
         added = keep_added(added, info)
         selected = [*picker["selected"], info.offered_as][:MAXIMUM_PANELS]
         yield "", step, self.picker(selected, language, added), added
