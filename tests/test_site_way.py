@@ -32,7 +32,7 @@ COUNT = """
 
 
 @contextmanager
-def opened(folder: Path, browser, *, networks=NETWORKS[:1], script: str = "", language: str = "en"):
+def opened(folder: Path, browser, *, networks=NETWORKS[:1], more=(), script: str = "", language: str = "en"):
     """The page with masks of these networks, without a service worker, so that a test can hold back what it fetches."""
     with (
         served(folder) as address,
@@ -42,7 +42,7 @@ def opened(folder: Path, browser, *, networks=NETWORKS[:1], script: str = "", la
         wrong = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.add_init_script(script)
-        page.goto(f"{address}?checkpoints={','.join(networks)}")
+        page.goto(f"{address}?checkpoints={','.join([*networks, *more])}")
         wait_until_done(page, len(networks))
         yield page
         assert wrong == []
@@ -202,3 +202,16 @@ def test_a_page_without_its_data_says_so(site_folder, browser, language):
         page.route(f"**/{name}", lambda route: route.abort())
         page.goto(address)
         expect(page.locator("#edition")).to_have_text(Message("site_not_here", name=name).in_language(language))
+
+
+def test_networks_that_the_page_lacks_are_named(site_folder, browser):
+    lacking = "fcn8s-vgg16-in-ce+dice-camvid+street"
+    told = Message("site_not_offered", names=f"{lacking}, toString").in_language("en")
+    with opened(site_folder, browser, networks=NETWORKS[:1], more=["", lacking, "toString"]) as page:
+        expect(page.locator("#viewer .notes")).to_contain_text(told)
+        page.click("#open-leaderboard")
+        page.locator(f'#leaderboard input[aria-label*="{lacking}"]').first.check()
+        page.get_by_role("button", name=texts("en", "table")["compare_selected"]).click()
+        told = Message("site_not_offered", names=lacking).in_language("en")
+        expect(page.locator("#status")).to_contain_text(told)
+        assert page.is_visible("#tab-compare") and page.locator("#picker input:checked").count() == 1

@@ -22,11 +22,14 @@ async function truthOf({ file, labels }, data) {
   return { ids, labels, url: addressOf(picture) };
 }
 
+/** Says which networks were asked for and are not there. */
+export const notOffered = (names) => ({ key: "site_not_offered", parts: { names: names.join(", ") } });
+
 /**
  * Compares; `show(work)` is called after every step. Gives `work` when all networks have answered, or with `stopped`
  * where it was ended before.
  * @param {{file: Blob, name: string, example: string | null, truth: {file: Blob, labels: string} | null,
- *   names: string[]}} asked
+ *   names: string[], missing: string[]}} asked
  */
 export async function compare(asked, data, show) {
   endWork(); // one at a time
@@ -50,6 +53,7 @@ export async function compare(asked, data, show) {
     const reason = { key: error.key ?? "site_truth_form", parts: error.parts ?? {} };
     work.photo.notes.unshift({ key: "note_truth_refused", parts: { reason } });
   }
+  if (asked.missing.length) work.photo.notes.unshift(notOffered(asked.missing));
   const begin = performance.now();
   show(work);
   for (const name of asked.names) {

@@ -6,7 +6,7 @@ import { decimal } from "../base/numbers.js";
 import { speak, text } from "../base/texts.js";
 import { emptyBatch, fillBatch, makeBatch } from "./batch.js";
 import { offerCamera } from "./camera.js";
-import { compare, forgetPictures } from "./comparison.js";
+import { compare, forgetPictures, notOffered } from "./comparison.js";
 import { endWork, endWorker } from "./engine.js";
 import { photoField } from "./field.js";
 import { makeInside, showInside } from "./inside.js";
@@ -24,6 +24,7 @@ const page = {
   shown: null,
   own: "",
   run: 0,
+  missing: [], // names that were asked for and are not on offer, until they are told
   showPicture: (_src, _name) => {},
 };
 
@@ -75,7 +76,8 @@ async function run() {
     const truth = page.truth
       ? { file: page.truth.file, labels: labelsOf(names) }
       : page.photo.truth && { file: page.photo.truth, labels };
-    const work = await compare({ file, name, example, truth, names }, page.data, show);
+    const missing = page.missing.splice(0);
+    const work = await compare({ file, name, example, truth, names, missing }, page.data, show);
     if (mine !== page.run) return undefined;
     if (work.stopped) status(text("status_stopped"));
     remember(example, names);
@@ -217,13 +219,18 @@ function writeTexts() {
   );
 }
 
+/** Those of these networks that are on offer; the others are told with what is compared next. */
+function offered(names) {
+  const known = (name) => Object.hasOwn(page.data.networks, name);
+  page.missing = names.filter((name) => !known(name));
+  return names.filter(known);
+}
+
 function makeParts() {
   const { data } = page;
   const asked = new URL(window.location.href).searchParams;
-  const names = (asked.get("checkpoints") ?? "")
-    .replaceAll(" ", "+")
-    .split(",")
-    .filter((name) => name in data.networks);
+  const wanted = (asked.get("checkpoints") ?? "").replaceAll(" ", "+").split(",");
+  const names = offered(wanted.filter(Boolean));
   const selected = names.length ? names.slice(0, data.picker.maximum) : data.picker.selected;
   mount("language", one("#language"), data.language);
   page.parts = {
@@ -249,10 +256,11 @@ function makeParts() {
   viewer.on("leaderboard", openRow);
   stale.on("again", run);
   board.on("compare", ({ checkpoints }) => {
-    const known = checkpoints.filter((name) => name in data.networks);
-    picker.value = { ...picker.value, selected: known };
+    const known = offered(checkpoints);
     openTab("compare");
-    if (known.length) run();
+    if (!known.length) return say(notOffered(page.missing.splice(0)));
+    picker.value = { ...picker.value, selected: known };
+    return run();
   });
   return asked;
 }
@@ -295,7 +303,7 @@ async function start() {
   openTab(one(`#tab-${tabAsked(asked)}`) ? tabAsked(asked) : "compare");
   document.body.dataset.ready = "yes";
   const wanted = asked.get("example");
-  const example = wanted in page.data.examples ? wanted : page.data.strip.items[0].name;
+  const example = Object.hasOwn(page.data.examples, wanted ?? "") ? wanted : page.data.strip.items[0].name;
   page.parts.strip.value = { ...page.data.strip, selected: example };
   await pick(example);
   return keepOffline();
