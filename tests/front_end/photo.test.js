@@ -21,3 +21,9 @@ test("the limit that a large file is told is the one that uploads have", async (
   const limits = /** @type {any} */ ({ bytes: 64 * 2 ** 20 });
   await assert.rejects(judge(file, limits), { key: "site_large_file", parts: { limit: 64 } });
 });
+
+test("a file that is gone is no fault of the networks", async () => {
+  const gone = () => Promise.reject(new DOMException("could not be found", "NotFoundError"));
+  const file = /** @type {any} */ ({ size: 9, arrayBuffer: gone });
+  await assert.rejects(judge(file, /** @type {any} */ ({ bytes: 10 })), { key: "error_damaged" });
+});

@@ -80,10 +80,19 @@ function ispeSize(bytes, view) {
   return found;
 }
 
+/** The bytes of a file, which may have been moved or changed since it was chosen. */
+async function wholeFile(file) {
+  try {
+    return new Uint8Array(await file.arrayBuffer());
+  } catch {
+    throw new Refusal("error_damaged");
+  }
+}
+
 /** Refuses what the served page refuses, before a pixel is decoded; gives what the file is. */
 export async function judge(file, limits) {
   if (file.size > limits.bytes) throw new Refusal("site_large_file", { limit: limits.bytes / 2 ** 20 });
-  const bytes = new Uint8Array(await file.arrayBuffer());
+  const bytes = await wholeFile(file);
   const kind = kindOf(bytes);
   const named = { name: file.name || "" };
   if (kind === "pdf") throw new Refusal("error_document", named);
