@@ -106,6 +106,8 @@ def test_the_shipped_rows_know_their_seeds_and_their_epochs():
     assert ce["seed_range"] == [min(one["miou"] for one in ce["seeds"]), max(one["miou"] for one in ce["seeds"])]
     assert ce["effort"]["epochs"] == 60 + 30 + 45
     assert rows["fcn8s-vgg16bn-w25-ce+dice-camvid"]["effort"]["epochs"] == 60 + 30 + 45 + 220
+    longer = rows["fcn8s-vgg16-w50-in-ce+dice-camvid+street"]["effort"]  # whose first stage only the recipe tells of
+    assert (longer["epochs"], longer["complete"]) == (30 + 40, True)
     for name in ("fcn8s-vgg16-in-ce+dice-camvid+street", "fcn8s-vgg16-w50-in-ce+dice-camvid+street"):
         assert rows[name]["effort"]["extra_dataset"] == "street"
         assert rows[name]["effort"]["pretraining"].startswith("ImageNet")

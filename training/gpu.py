@@ -47,7 +47,7 @@ DOMAIN_LOSSES = ("ce", "wce", "focal", "dice", "ce+dice")
 # Recipe and seeds, the most valuable first.
 QUEUE = (
     ("fcn8s-vgg16-in-ce+dice-camvid+street", (0,)),
-    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (0,)),
+    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street-first", (0,)),
     *((f"{variant}-vgg16-w25-in-{loss}-camvid+street", (0,)) for variant in VARIANTS for loss in LOSSES),
     *((f"fcn8s-vgg16bn-w25-{loss}-cracks", SEEDS) for loss in DOMAIN_LOSSES),
     *((f"fcn8s-vgg16bn-w25-{loss}-vessels", SEEDS) for loss in DOMAIN_LOSSES),
@@ -55,7 +55,7 @@ QUEUE = (
     ("fcn32s-vgg16-in-ce+dice-camvid+street", (0,)),
     ("fcn16s-vgg16-in-ce+dice-camvid+street", (0,)),
     ("fcn8s-vgg16-in-ce+dice-camvid+street", (1, 2)),
-    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street", (1, 2)),
+    ("fcn8s-vgg16-w50-in-ce+dice-camvid+street-first", (1, 2)),
     ("fcn8s-resnet18-ce-camvid", (0,)),
 )  # fmt: skip
 FOLDERS = ("camvid", "street", "cracks", "vessels", "weights")

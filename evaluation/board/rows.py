@@ -7,6 +7,7 @@ that the data cannot tell apart share a rank. Figures from papers are listed apa
 import hashlib
 import json
 import logging
+import tomllib
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
@@ -69,7 +70,7 @@ def payload(results_folder: str | Path | None = None, additions: Additions | Non
         logger.warning(problem)
     infos = scan()[0]
     bundled = {(info.name, info.sha256) for info in infos}
-    known = _trainings(entries) | {info.name: info.training for info in infos}
+    known = _recipes() | _trainings(entries) | {info.name: info.training for info in infos}
     seeds = find_seeds(SEEDS)
     rows = [_row(entry, bundled) | _caveats(entry, known, seeds) for entry in entries]
     for row, place in zip(rows, places([entry.result.document for entry in entries]), strict=True):
@@ -172,6 +173,12 @@ def _command(document: dict, is_bundled: bool) -> str:
     """The command that measures a row again, as it runs in a clone: what ships with it is called by its name alone."""
     command, name = document["environment"]["command"], document["checkpoint"]["name"]
     return command.replace(f"CHECKPOINTS/{name}", name) if is_bundled else command
+
+
+def _recipes() -> dict[str, dict]:
+    """Training facts by name as the recipes give them, for stages whose networks are not kept."""
+    found = {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in RECIPES.glob("*.toml")}
+    return {name: recipe | {"pretraining": recipe.get("backbone_source")} for name, recipe in found.items()}
 
 
 def _trainings(entries: list[Entry]) -> dict[str, dict]:
