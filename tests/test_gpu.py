@@ -117,7 +117,7 @@ def test_a_dry_run_measures_trains_and_goes_on_where_time_was_up(root, tmp_path,
     caplog.set_level(logging.INFO)
     runs, out = tmp_path / "runs", tmp_path / "out"
     command = ["--data", str(root), "--device", "cpu", "--runs", str(runs), "--out", str(out), "--side-by-side", "2"]
-    assert main([*command, "--minutes", "0", "--steps", "1", "--turns", "1"]) == 3
+    assert main([*command, "--minutes", "0.01", "--steps", "1", "--turns", "1"]) == 3
     assert "small and what follows are still to be trained" in caplog.text
     found = json.loads((out / "rates.json").read_text())
     assert "times torchvision's reference loop" in capsys.readouterr().out
