@@ -1,8 +1,9 @@
 """Whether this machine has the libraries that a checkpoint's network is built of, and what to do where it has not."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
-from zoo.checkpoints.information import CheckpointError
+from zoo.checkpoints.information import CheckpointError, CheckpointInfo
 from zoo.config import BaselineConfig, FCNConfig
 from zoo.text import Message
 
@@ -17,6 +18,11 @@ NEEDED = {
 def is_installed(config: FCNConfig | BaselineConfig) -> bool:
     """Whether this machine has what a network of another library needs; an FCN needs nothing that may be absent."""
     return isinstance(config, FCNConfig) or not missing(config)
+
+
+def left_out(infos: Iterable[CheckpointInfo]) -> list[tuple[CheckpointInfo, CheckpointError]]:
+    """Those of `infos` whose networks this machine lacks a library for, each with the error that says so."""
+    return [(info, library_error(info.config, missing(info.config))) for info in infos if not is_installed(info.config)]
 
 
 def missing(config: FCNConfig | BaselineConfig) -> list[str]:

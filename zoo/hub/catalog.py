@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING
 from zoo.atomic import write_text
 from zoo.checkpoints.folder import bundled_folder, load_folder, read_info
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo
-from zoo.checkpoints.libraries import check_library, is_installed, library_error, missing
+from zoo.checkpoints.libraries import check_library, is_installed, left_out
 from zoo.checkpoints.prepared import prepare_folder
+from zoo.config import FCNConfig
 from zoo.hub.download import Progress, load_repository, pull
 from zoo.hub.listing import AuthorScore, Listing, list_checkpoints, read_items
 from zoo.hub.renewal import Renewal, hub_note
@@ -201,17 +202,17 @@ class Catalog:
         here = {info.sha256 for info in bundled}
         found = [*bundled, *(info for info in (listing.checkpoints if listing else ()) if info.sha256 not in here)]
         problems += listing.problems if listing else ()
-        hidden = [info for info in found if not is_installed(info.config)]
-        for info in hidden:
-            problems.append(f"{info.offered_as} is left out: {library_error(info.config, missing(info.config))}")
+        baselines = tuple(baseline_infos()) if self.settings.baselines == "on" else ()
+        others = [info for info in (*found, *baselines) if not isinstance(info.config, FCNConfig)]
+        lacking = left_out(others) if others else []  # an FCN needs nothing that may be absent
+        problems += [f"{info.offered_as} is left out: {error}" for info, error in lacking if info not in baselines]
         self._log_new(problems)
         state = "failed" if reason else "listed" if listing else "waiting"
         state = state if now else "off"
         listed_at = listing.listed_at if listing else None
         scores = listing.author_scores() if listing else {}
-        baselines = tuple(baseline_infos()) if self.settings.baselines == "on" else ()
-        baselines = tuple(info for info in baselines if is_installed(info.config))
-        shown = tuple(info for info in found if info not in hidden)
+        without = [info for info, _ in lacking]
+        shown, baselines = (tuple(info for info in infos if info not in without) for infos in (found, baselines))
         return Snapshot(
             shown, tuple(problems), state, listed_at, reason, bool(now and now.refreshing), scores, baselines
         )
