@@ -26,10 +26,15 @@ def checkouts() -> list[str]:
 
 def test_a_commit_beside_itself_gives_the_same_answers_and_leaves_no_checkout(tmp_path, capsys):
     before, out = checkouts(), tmp_path / "against.json"
-    assert main(["--against", "HEAD", "--quick", "--measures", "segment-1", "training", "--out", str(out)]) == 0
+    assert (
+        main(["--against", "HEAD", "--quick", "--measures", "segment-1", "segment-full", "training", "--out", str(out)])
+        == 0
+    )
     document = json.loads(out.read_text(encoding="utf-8"))
-    (segment,), (training,) = document["measures"]["segment-1"], document["measures"]["training"]
-    assert segment["answers"] == "100.000 % of the answers are equal"
+    (segment,), (full,), (training,) = (
+        document["measures"][name] for name in ("segment-1", "segment-full", "training")
+    )
+    assert segment["answers"] == full["answers"] == "100.000 % of the answers are equal"
     assert training["answers"].startswith("losses differ by at most 0.0e+00") and training["ratio"] > 0
     assert document["device"] in capsys.readouterr().out
     assert set(checkouts()) <= set(before)

@@ -19,6 +19,7 @@ from zoo.images.examples import examples
 
 SIDE = Path(__file__).with_name("side.py")
 WARM_UP = 1  # turns of each side that do not count
+FULL = {"variant": "fcn8s", "backbone": "vgg16", "head_channels": 4096}  # the paper's
 NINE = tuple(f"fcn{stride}s-vgg16bn-w25-{loss}-camvid" for stride in (32, 16, 8) for loss in ("ce", "focal", "dice"))
 
 
@@ -51,13 +52,15 @@ def program(measure: str, side: Side, **settings) -> Iterator[Turn]:
         yield turn
 
 
-def segment(threads: int) -> Callable[[Side, Wanted], AbstractContextManager[Turn]]:
-    """The measure `zoo.segment` on so many threads."""
+def segment(threads: int, network: dict | None = None) -> Callable[[Side, Wanted], AbstractContextManager[Turn]]:
+    """The measure `zoo.segment` on so many threads, of the checkpoint or of a random network of this FCNConfig."""
 
     def measure(side: Side, wanted: Wanted) -> AbstractContextManager[Turn]:
         size, passes = ((64, 48), 1) if wanted.quick else ((480, 360), 8)
         photo = {"photo": str(examples()[0].photo), "size": size, "passes": passes}
-        return program("segment", side, checkpoint=wanted.checkpoint, threads=threads, **photo)
+        small = {"width": 0.0625, "head_channels": 16} if network and wanted.quick else {}
+        chosen = {"checkpoint": wanted.checkpoint, "network": network and network | small}
+        return program("segment", side, threads=threads, **chosen, **photo)
 
     return measure
 
@@ -139,6 +142,7 @@ def memory(side: Side, wanted: Wanted) -> Iterator[Turn]:
 MEASURES: dict[str, Callable[[Side, Wanted], AbstractContextManager[Turn]]] = {
     "segment-1": segment(1),
     "segment-2": segment(2),
+    "segment-full": segment(2, FULL),
     "training": training_step,
     "evaluation": evaluation,
     "nine": nine,
@@ -152,6 +156,7 @@ ONCE = ("memory",)  # each turn begins afresh and takes minutes
 SHOWN = {
     ("segment-1", "seconds"): ("zoo.segment, 360x480, one thread", "s", 0.6),
     ("segment-2", "seconds"): ("zoo.segment, 360x480, two threads", "s", 0.6),
+    ("segment-full", "seconds"): ("the same, FCN-8s on the full VGG-16, two threads", "s", 0.8),
     ("training", "seconds"): ("training step", "s", 0.75),
     ("evaluation", "counting"): ("evaluation of val, all measures", "s", 0.7),
     ("evaluation", "command"): ("the whole command that evaluates val", "s", None),

@@ -30,13 +30,24 @@ def named(*names: str) -> ModuleType:
 
 
 def segment(settings: dict) -> Iterator[tuple[dict[str, float], np.ndarray]]:
-    """`zoo.segment` as a program would call it, `threads` of torch, a photo of `size` (width, height)."""
+    """`zoo.segment` as a program would call it, `threads` of torch, a photo of `size` (width, height).
+
+    The network is that of `checkpoint`, or a random one, the same on both sides, of the FCNConfig `network`.
+    """
     import torch
 
     import zoo
 
     torch.set_num_threads(settings["threads"])
-    model = zoo.load(settings["checkpoint"])
+    if settings["network"]:
+        torch.manual_seed(0)
+        module = named("zoo.models.fcn", "zoo.fcn")
+        classes = tuple(f"class {index}" for index in range(21))
+        model = module.FCN(module.FCNConfig(classes=classes, **settings["network"])).eval()
+        for layer in model.score.values():  # which begin at zero
+            torch.nn.init.normal_(layer.weight, std=0.01)
+    else:
+        model = zoo.load(settings["checkpoint"])
     with Image.open(settings["photo"]) as photo:
         pixels = np.asarray(photo.convert("RGB").resize(settings["size"]))
     while True:
