@@ -22,7 +22,7 @@ from evaluation.datasets.survey import Survey, survey
 from evaluation.measuring.corruptions import measure_corruptions
 from evaluation.measuring.cost import measure_cost
 from evaluation.measuring.evaluate import PRECISIONS, EvaluationError, check_device, evaluate, intra_op_threads
-from evaluation.measuring.processes import has_lost_another, is_first_to_speak
+from evaluation.measuring.processes import is_first_to_speak, pass_on
 from evaluation.measuring.provenance import command_line, dataset_facts, environment, protocol
 from evaluation.measuring.record import LONGEST_BLOCK, MOST_RESAMPLES
 from evaluation.measuring.results import ResultError, add_part, read_document, result_name, write_result
@@ -123,9 +123,7 @@ def run(checkpoints: list[str], options: Options) -> int:
     except (CheckpointError, DatasetError, EvaluationError, ResultError, OSError) as error:
         return end(f"error: {error}", 1)
     except RuntimeError as error:
-        if not has_lost_another(error):
-            is_first_to_speak()  # in a traceback
-            raise
+        pass_on(error)
         return end("error: another process ended without a word; was memory enough?", 1)
     except KeyboardInterrupt:
         return end("interrupted; nothing half-written is left behind", 130)

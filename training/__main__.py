@@ -14,7 +14,7 @@ from pathlib import Path
 import torch.distributed as distributed
 
 from evaluation.arguments import at_least
-from evaluation.measuring.processes import has_lost_another, is_first_to_speak
+from evaluation.measuring.processes import is_first_to_speak, pass_on
 from training import TrainingError, suggestion
 from training.loop import train
 from training.processes import TRACKERS
@@ -102,9 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (TrainingError, ValueError, OSError) as error:  # data and checkpoints raise subclasses of ValueError
         return end(f"training: {error}", 2)
     except RuntimeError as error:
-        if not has_lost_another(error):
-            is_first_to_speak()  # in a traceback
-            raise
+        pass_on(error)
         return end("training: another process ended without a word; was memory enough? --resume goes on", 1)
     except KeyboardInterrupt:
         return end("training: interrupted; run the same command with --resume to go on", 130)

@@ -28,3 +28,10 @@ def has_lost_another(error: RuntimeError) -> bool:
     """Whether an error is no more than that another process of the group has ended."""
     several = distributed.is_initialized() and distributed.get_world_size() > 1
     return several and (isinstance(error, distributed.DistError) or "peer" in str(error))
+
+
+def pass_on(error: RuntimeError) -> None:
+    """Raise an error again, as what is said of this start, unless it is no more than that another process has ended."""
+    if not has_lost_another(error):
+        is_first_to_speak()  # in a traceback
+        raise error
