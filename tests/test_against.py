@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evaluation.benchmark import __main__ as command
 from evaluation.benchmark import side
 from evaluation.benchmark.__main__ import main
 from evaluation.benchmark.against import compare, compared
-from evaluation.benchmark.both import MEASURES, NEED_DATA, SHOWN
+from evaluation.benchmark.both import MEASURES, NEED_BROWSER, NEED_DATA, SHOWN
 from evaluation.benchmark.sides import AgainstError, Side, Wanted
 from zoo.places import REPOSITORY
 
@@ -48,6 +49,17 @@ def test_a_commit_that_is_not_there_is_named(capsys):
 def test_the_evaluation_needs_its_data(capsys):
     assert main(["--against", "HEAD", "--measures", *NEED_DATA]) == 1
     assert "--data" in capsys.readouterr().err
+
+
+def test_a_measure_on_the_screen_needs_a_browser(monkeypatch, capsys):
+    monkeypatch.setattr(command, "find_spec", lambda name: None)
+    assert main(["--against", "HEAD", "--measures", "segment-1", "camera"]) == 1
+    assert "error: camera: need a browser; run: pip install" in capsys.readouterr().err
+    asked = []
+    monkeypatch.setattr(command.against, "against", lambda commit, names, wanted: asked.extend(names) or iter(()))
+    monkeypatch.setattr(command, "_write", lambda *_: 0)
+    assert main(["--against", "HEAD", "--quick"]) == 0
+    assert set(asked) == {*MEASURES} - {*NEED_DATA, *NEED_BROWSER}
 
 
 def test_every_measure_has_its_row():

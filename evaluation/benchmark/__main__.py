@@ -14,6 +14,7 @@ import evaluation.benchmark
 from evaluation.arguments import at_least
 from evaluation.benchmark import against
 from evaluation.benchmark.both import MEASURES
+from evaluation.benchmark.both import NEED_BROWSER as MEASURES_NEED_BROWSER
 from evaluation.benchmark.both import NEED_DATA as MEASURES_NEED_DATA
 from evaluation.benchmark.counting import bootstrap_seconds, evaluation_rate
 from evaluation.benchmark.faults.section import FAMILIES, faults
@@ -102,10 +103,16 @@ def _write(path: str, document: dict) -> int:
 
 def _against(options: argparse.Namespace) -> int:
     """Measure another commit beside this code; the exit status."""
-    names = options.measures or [name for name in MEASURES if options.data or name not in MEASURES_NEED_DATA]
-    if not options.data and (missing := [name for name in names if name in MEASURES_NEED_DATA]):
-        print(f"error: {', '.join(missing)}: name the folder of CamVid with --data", file=sys.stderr)
-        return 1
+    lacking = () if options.data else MEASURES_NEED_DATA
+    browserless = () if find_spec("playwright") else MEASURES_NEED_BROWSER  # ../../tests/requirements.txt
+    names = options.measures or [name for name in MEASURES if name not in (*lacking, *browserless)]
+    for needed, what in (
+        (lacking, "name the folder of CamVid with --data"),
+        (browserless, "need a browser; run: pip install -r tests/requirements.txt"),
+    ):
+        if missing := [name for name in names if name in needed]:
+            print(f"error: {', '.join(missing)}: {what}", file=sys.stderr)
+            return 1
     wanted = Wanted(
         checkpoint=options.checkpoint,
         recipe=options.recipe,
@@ -162,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--against", metavar="COMMIT", help="measure another commit of this repository beside this one")
     parser.add_argument(
-        "--measures", nargs="+", choices=MEASURES, help="of --against (default: all that the data allow)"
+        "--measures", nargs="+", choices=MEASURES, help="of --against (default: all that data and browser allow)"
     )
     parser.add_argument("--recipe", metavar="FILE", default=DEFAULT_RECIPE, help="of --against, in both commits")
     parser.add_argument("--quick", action="store_true", help="check that it works; the figures say nothing")

@@ -151,6 +151,7 @@ MEASURES: dict[str, Callable[[Side, Wanted], AbstractContextManager[Turn]]] = {
     "memory": memory,
 }
 NEED_DATA = ("evaluation",)
+NEED_BROWSER = ("start", "camera")
 ONCE = ("memory",)  # each turn begins afresh and takes minutes
 # What is written of each figure of a measure: in words, its unit, and the ratio that is aimed at.
 SHOWN = {
