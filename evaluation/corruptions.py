@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from evaluation.arguments import at_least
 from evaluation.board.plots import write_plots
 from evaluation.board.rows import read_results
 from evaluation.datasets import DatasetError, open_dataset
@@ -23,6 +22,7 @@ from evaluation.measuring.sources import open_source
 from evaluation.sizes import add_to_result
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
+from zoo.numbers import at_least
 from zoo.places import RESULTS
 
 FIGURES = {"miou": "mIoU in %", "expected_calibration_error": "expected calibration error in %"}

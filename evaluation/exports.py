@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evaluation.arguments import at_least
 from evaluation.browser import chromium, in_browser
 from evaluation.counting.confusion import confusion_matrix, scores
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
@@ -29,6 +28,7 @@ from zoo.checkpoints.information import CheckpointError
 from zoo.models import compiled
 from zoo.models.segmentation import segment
 from zoo.models.timing import in_turns
+from zoo.numbers import at_least
 
 Mask = Callable[[np.ndarray], np.ndarray]  # an image (H, W, 3) uint8 -> its mask (H, W) uint8
 

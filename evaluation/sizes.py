@@ -8,7 +8,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.datasets.dataset import refuse_partial_labels
 from evaluation.datasets.survey import survey
@@ -18,6 +17,7 @@ from evaluation.measuring.sizes import RULES, SIZES, measure_sizes
 from evaluation.measuring.sources import Source, open_source
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
+from zoo.numbers import at_least
 from zoo.places import RESULTS
 
 

@@ -4,7 +4,6 @@ import pytest
 
 from evaluation import __main__ as evaluating
 from evaluation import corruptions, exports, leaderboard, sizes
-from evaluation.arguments import at_least
 from evaluation.benchmark import __main__ as benchmark
 from evaluation.datasets.importers import command as importing
 from evaluation.domain import __main__ as domain
@@ -12,6 +11,7 @@ from training import __main__ as training
 from training import benchmark as training_benchmark
 from training import gpu
 from zoo import __main__ as zoo
+from zoo.numbers import at_least
 
 DATA = ["--data", "nowhere"]
 TABLES = ["huggingface", "a/b", "out"]

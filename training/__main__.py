@@ -13,7 +13,6 @@ from pathlib import Path
 
 import torch.distributed as distributed
 
-from evaluation.arguments import at_least
 from evaluation.measuring.processes import is_first_to_speak, pass_on
 from training import TrainingError, suggestion
 from training.loop import train
@@ -24,7 +23,7 @@ from zoo.checkpoints.folder import load_folder
 from zoo.checkpoints.information import CONFIG_FILE
 from zoo.hub.catalog import load
 from zoo.models.allocator import TRAINING, keep_freed_memory
-from zoo.numbers import MOST_PROCESSES, whole_number
+from zoo.numbers import MOST_PROCESSES, at_least, whole_number
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

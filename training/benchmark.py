@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from training import TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches
@@ -32,6 +31,7 @@ from zoo.atomic import write_text
 from zoo.checkpoints.folder import build
 from zoo.hub.catalog import load
 from zoo.labels import LABEL_SETS
+from zoo.numbers import at_least
 
 
 def main(arguments: list[str] | None = None) -> int:

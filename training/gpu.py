@@ -23,7 +23,6 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
-from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, open_dataset
 from training import OutOfTime, TrainingError
 from training.loop import train
@@ -38,7 +37,7 @@ from zoo.checkpoints.information import CONFIG_FILE
 from zoo.checkpoints.shards import SHARD_BYTES, shard_folder, weights_paths
 from zoo.config import VARIANTS
 from zoo.hub.catalog import load
-from zoo.numbers import more_than_zero
+from zoo.numbers import at_least, more_than_zero
 from zoo.places import BUNDLED, RECIPES
 
 SEEDS = (0, 1, 2)

@@ -4,7 +4,7 @@ import argparse
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 PORTS = (1, 65_535)
 MOST_PROCESSES = 100_000  # of one training or evaluation that torchrun starts
@@ -50,4 +50,19 @@ def more_than_zero(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not (number > 0 and math.isfinite(number)):
         raise argparse.ArgumentTypeError(f"must be a number above 0, not {text}")
+    return number
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A `type` for argparse: whole numbers from `least` on; others end the command with a sentence and status 2."""
+
+    def number(text: str) -> int:
+        try:
+            found = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if found < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, not {found}")
+        return found
+
     return number

@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 
 import evaluation.benchmark
-from evaluation.arguments import at_least
 from evaluation.benchmark import against
 from evaluation.benchmark.both import MEASURES
 from evaluation.benchmark.both import NEED_BROWSER as MEASURES_NEED_BROWSER
@@ -35,6 +34,7 @@ from zoo.atomic import write_text
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import load
 from zoo.models.allocator import SERVING, keep_freed_memory
+from zoo.numbers import at_least
 
 SECTIONS = {
     "peers": peers,

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 import evaluation.domain
-from evaluation.arguments import at_least
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.domain.measure import CONDITIONS, descriptors, spoilt, tell
 from evaluation.domain.photos import carried_photos, drawing, images_in, is_held_out, noise, walk_of
@@ -18,6 +17,7 @@ from zoo.hub.catalog import catalog, find
 from zoo.models.domain import fit
 from zoo.models.engine import Engine
 from zoo.models.preparation import engine_of
+from zoo.numbers import at_least
 
 DRAWINGS = NOISES = 30
 
