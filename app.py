@@ -33,7 +33,7 @@ from evaluation.definitions import as_markdown, count_masks
 from zoo.hub.catalog import Catalog
 from zoo.hub.settings import HubSettings, page_port
 from zoo.images import examples, workers
-from zoo.models.allocator import SERVING, keep_freed_memory
+from zoo.models.allocator import SERVING, give_back_freed_memory, keep_freed_memory
 from zoo.page.agent_files import take_lists_of_files
 from zoo.page.api import Api
 from zoo.page.components import FOLDER
@@ -47,6 +47,7 @@ from zoo.page.last_resort import WordedAnswers, WordedBlocks
 from zoo.page.layout import I18N, build_parts
 from zoo.page.lesson import Lesson
 from zoo.page.links import NOTEBOOK
+from zoo.page.rest import Resting
 from zoo.page.sessions import bound_answers, bound_sessions
 from zoo.page.sweep import FOLDER_VARIABLE, Sweeper, take_private_folder
 from zoo.page.theme import theme
@@ -172,6 +173,8 @@ def main(arguments: list[str] | None = None):
     Sweeper(settings).start()
     page.catalog.refresh()
     page.live.refresh()
+    give_back_freed_memory()  # what reading the leaderboard's results has needed
+    Resting(page.segmenter).start()
     try:
         blocks = launch(
             page, server_name=os.environ.get("GRADIO_SERVER_NAME"), server_port=port, prevent_thread_lock=True

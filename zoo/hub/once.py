@@ -89,6 +89,11 @@ class Once:
         with self.lock:
             return key in self.slots and not self.slots[key].empty
 
+    def values(self) -> list:
+        """The values at hand."""
+        with self.lock:
+            return [slot.value for slot in self.slots.values() if not slot.empty]
+
 
 def parts(*values: Any) -> Parts:
     """The parts of values that take more than `SMALL` bytes: arrays, images, text and bytes inside of containers."""

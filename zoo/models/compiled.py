@@ -153,9 +153,18 @@ class CompiledEngine(Engine):
             found = self.coarse(features)
             maps = [(output.get_any_name().replace("_", " "), found[output].copy()) for output in self.coarse.outputs]
             if features.shape[-2] * features.shape[-1] * FINE_STRIDE**2 > tiles.TILE_PIXELS:
-                for half in (self.fine, self.coarse):  # each would keep what its largest photo needed
-                    half.release_memory()
+                self.release()  # or each half would keep what its largest photo needed
         return maps
+
+    def rest(self) -> None:
+        """Give back the memory that passes need and weights do not; the next pass takes it again."""
+        with self.alone:
+            self.release()
+
+    def release(self) -> None:
+        """As `rest`, for whoever holds `alone`."""
+        for half in (self.fine, self.coarse):
+            half.release_memory()
 
     def descriptor(self, features: np.ndarray) -> np.ndarray:
         """(channels,) float32: the logarithm of each channel's standard deviation over the photo, plus one."""

@@ -45,6 +45,10 @@ class Engine(ABC):
     def descriptor(self, features: Any) -> np.ndarray:
         """(channels,) float32: the logarithm of each channel's standard deviation over the photo, plus one."""
 
+    @abstractmethod
+    def rest(self) -> None:
+        """Give back the memory that passes need and weights do not; the next pass takes it again."""
+
     def score_maps(self, pixels: np.ndarray) -> list[tuple[str, np.ndarray]]:
         """`maps` of (H, W, 3) uint8 pixels."""
         return self.maps(self.features(pixels))

@@ -70,6 +70,9 @@ class TorchEngine(Engine):
         """(channels,) float32, as of every engine."""
         return torch.log1p(features[0].float().flatten(1).std(1, correction=0)).cpu().numpy()
 
+    def rest(self) -> None:
+        """Nothing: torch frees what a pass needs at its end."""
+
 
 class FCNEngine(TorchEngine):
     """An `FCN` at one precision ('fp32' or 'bf16'); a copy, on the model's device.

@@ -146,9 +146,11 @@ class Segmenter:
         self.waiting: Counter[tuple] = Counter()  # how many want a model that is not there yet
         self.counting = threading.Lock()
         self.turn = threading.Lock()  # one forward pass at a time: the machine's cores are one model's worth
+        self.used = threading.Event()  # set whenever an engine is wanted, for whoever clears it
 
     def model(self, info: CheckpointInfo) -> Engine:
         """The engine of a checkpoint; whoever waits for a download learns from `amounts` how much of it has come."""
+        self.used.set()
         with self.wanting(version(info)):
             return self.made(info)
 
@@ -222,6 +224,12 @@ class Segmenter:
                 rungs = [make_rung(info, stage) for stage in found]
                 slot.put(rungs, sum(map(result_bytes, rungs)))
             return slot.value
+
+    def rest(self) -> None:
+        """Let the engines at hand give back what their passes needed, once none runs."""
+        with self.turn:
+            for engine in self.models.values():
+                engine.rest()
 
     def forget(self, digest: str) -> None:
         """Drop everything that was kept of an image with this `pixel_digest`."""
