@@ -20,7 +20,8 @@ from training.augmentation import (
     stack,
     steps_per_epoch,
 )
-from training.device_augmentation import DeviceCrops, draw, jitter_colours
+from training.device_augmentation import DeviceCrops, draw, jitter_colours, turn_hue
+from training.device_augmentation import device_crops as batches_on_device
 from training.recipe import Recipe
 from zoo.labels import CAMVID
 
@@ -191,6 +192,23 @@ def test_jitter_in_batches_is_torchvisions(kind):
         for image, factor, hue in zip(images, factors, hues, strict=True)
     ]
     torch.testing.assert_close(jitter_colours(images, values, hues), torch.stack(expected), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("images", [torch.tensor([[0.2, 0.2, 0.2], [0, 0, 0], [1, 1, 1]]), torch.eye(3)])
+def test_greys_have_no_hue_and_primaries_go_round(images):
+    """A third of the circle makes red green, green blue and blue red."""
+    turned = turn_hue(images[:, :, None, None], torch.full((3,), 1 / 3))[..., 0, 0]
+    expected = images.roll(1, 1) if torch.equal(images, torch.eye(3)) else images
+    torch.testing.assert_close(turned, expected)
+
+
+@pytest.mark.parametrize("together", [2, 16])
+def test_batches_made_at_once_are_those_made_one_by_one(camvid, together):
+    _, crops = device_crops(camvid, jitter=0.4)
+    plan = [[(0, 1), (1, 2)], [(2, 3)], [(3, 4), (4, 5)]]
+    for made, batch in zip(batches_on_device(crops, plan, together), plan, strict=True):
+        for found, expected in zip(made, crops(batch), strict=True):
+            torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_device_crops_need_a_crop(camvid):

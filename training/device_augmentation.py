@@ -8,11 +8,11 @@ jitters is fixed, and a shrunken image is smoothed by four samples a pixel inste
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
-from torchvision.transforms.v2 import functional as transform
 
 from evaluation.datasets import SegmentationDataset
 from training import TrainingError
@@ -20,6 +20,7 @@ from training.augmentation import MEAN_COLOUR
 from training.mixture import Mixture
 from training.recipe import Recipe
 
+AT_ONCE = 16  # batches on a GPU, whose kernels take less time than they take to launch
 GREY = (0.2989, 0.587, 0.114)  # ITU-R 601, as in torchvision
 
 
@@ -133,6 +134,15 @@ class DeviceCrops:
         return total / len(shifts) ** 2
 
 
+def device_crops(crops: DeviceCrops, plan: list, together: int = 1) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """The planned batches, `together` of them made at once."""
+    for first in range(0, len(plan), together):
+        batches = plan[first : first + together]
+        images, masks = crops([item for batch in batches for item in batch])
+        sizes = [len(batch) for batch in batches]
+        yield from zip(images.split(sizes), masks.split(sizes), strict=True)
+
+
 def jitter_colours(images: torch.Tensor, draws: dict[str, torch.Tensor], hues: list[float]) -> torch.Tensor:
     """Brightness, contrast, saturation, then hue of (N, 3, H, W) floats in [0, 1], each image by its own factors."""
     weights = torch.tensor(GREY, device=images.device).view(1, 3, 1, 1)
@@ -145,6 +155,20 @@ def jitter_colours(images: torch.Tensor, draws: dict[str, torch.Tensor], hues: l
     images = blend((images * weights).sum(1, keepdim=True).mean((2, 3), keepdim=True), draws["contrast"])
     images = blend((images * weights).sum(1, keepdim=True), draws["saturation"])
     turned = [place for place, hue in enumerate(hues) if not math.isclose(hue, 0, abs_tol=1e-6)]
-    for place in turned:
-        images[place] = transform.adjust_hue(images[place], hues[place])
+    if turned:
+        places, shifts = (torch.tensor(values, device=images.device) for values in (turned, [hues[i] for i in turned]))
+        images[places] = turn_hue(images[places], shifts)
     return images
+
+
+def turn_hue(images: torch.Tensor, shifts: torch.Tensor) -> torch.Tensor:
+    """Images (N, 3, H, W) in [0, 1] with hues (N,) added to theirs, in turns of the colour circle, in HSV."""
+    value, lowest = images.amax(1), images.amin(1)
+    chroma = value - lowest
+    red, green, blue = images.unbind(1)
+    by = torch.where(chroma > 0, chroma, 1)  # greys have no hue and no chroma: any will do
+    sixth = torch.where(value == green, 2 + (blue - red) / by, 4 + (red - green) / by)
+    sixth = torch.where(value == red, (green - blue) / by, sixth) + 6 * shifts.view(-1, 1, 1)
+    steps = torch.tensor([5, 3, 1], device=images.device).view(1, 3, 1, 1)
+    place = (steps + sixth.unsqueeze(1)) % 6
+    return value.unsqueeze(1) - chroma.unsqueeze(1) * torch.minimum(place, 4 - place).clamp(0, 1)
