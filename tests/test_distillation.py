@@ -13,6 +13,7 @@ from tests.test_training import TINY, die_after_saving, run
 from training import TrainingError, loop
 from training.__main__ import main
 from training.distillation import divergence
+from training.mixture import Labelled
 from training.processes import start_accelerator
 from training.recipe import Recipe
 from zoo.checkpoints.folder import save
@@ -59,7 +60,7 @@ def test_the_teacher_speaks_where_no_label_does(camvid, teacher, images):
     crops, targets = batch()
     labelled = torch.ones(3, len(CAMVID.classes), dtype=torch.bool)
     labelled[1, 2] = False
-    found = loop.batch_loss(made, crops, targets, labelled)
+    found = loop.batch_loss(made, crops, targets, Labelled.of(labelled))
     with torch.no_grad():
         logits, given = made.network(crops).double().numpy(), teacher(crops).double().numpy()
     taught = [0, 1, 2] if images == "all" else [1]
@@ -77,7 +78,8 @@ def test_no_image_of_a_batch_need_be_taught(camvid, teacher):
     dataset = loop.open_splits(recipe, camvid)[0]
     made = loop.build_run(recipe, dataset, None, start_accelerator(recipe), 1, teacher=teacher)
     crops, targets = batch()
-    loss = loop.batch_loss(made, crops, targets, torch.ones(3, len(CAMVID.classes), dtype=torch.bool))
+    labelled = Labelled.of(torch.ones(3, len(CAMVID.classes), dtype=torch.bool))
+    loss = loop.batch_loss(made, crops, targets, labelled)
     loss.backward()
     assert loss.item() == 0
 

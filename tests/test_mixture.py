@@ -16,7 +16,15 @@ from evaluation.datasets.street import HELD_OUT_WALKS, LABELLED
 from training import TrainingError, loop
 from training.augmentation import batch_items, steps_per_epoch
 from training.losses import build_loss
-from training.mixture import Mixture, labelled_classes, labelled_miou, open_extra, restrict, unlabelled_probability
+from training.mixture import (
+    Labelled,
+    Mixture,
+    labelled_classes,
+    labelled_miou,
+    open_extra,
+    restrict,
+    unlabelled_probability,
+)
 from training.optimization import build_optimizer
 from training.processes import start_accelerator
 from training.recipe import Recipe
@@ -127,7 +135,7 @@ def partial_batch():
     targets[0] %= 2
     targets[torch.rand(targets.shape) < 0.2] = VOID
     labelled = torch.tensor([[True, True, False, False], [True] * 4])
-    return torch.randn(2, 4, 5, 6, requires_grad=True), targets, labelled
+    return torch.randn(2, 4, 5, 6, requires_grad=True), targets, Labelled.of(labelled)
 
 
 @pytest.mark.parametrize("loss", ["ce", "focal", "dice", "ce+dice"])
@@ -214,10 +222,10 @@ def test_both_datasets_reach_the_batches(camvid, street):
     run = loop.build_run(TINY, mixture.main, None, start_accelerator(TINY), 2)
     for images, targets, labelled in loop.device_batches(run, mixture, 0, 2, workers=0):
         assert images.shape == (3, 3, 32, 32) and targets.shape == (3, 32, 32)
-        partial = [not row.all() for row in labelled]
-        assert sum(partial) == 1
-        names = {CAMVID.classes[index] for index in labelled[partial.index(True)].nonzero()}
-        assert names == set(LABELLED) and set(targets[partial.index(True)].unique().tolist()) <= {5, VOID}
+        (partial,) = labelled.partial.tolist()
+        assert [bool(row.all()) for row in labelled.classes] == [place != partial for place in range(3)]
+        names = {CAMVID.classes[index] for index in labelled.classes[partial].nonzero()}
+        assert names == set(LABELLED) and set(targets[partial].unique().tolist()) <= {5, VOID}
     assert labelled_classes(mixture.main, [0, 1]) is None
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from evaluation.datasets import SegmentationDataset
 from training import TrainingError
 from training.losses import this_process
-from training.mixture import Mixture, labelled_classes
+from training.mixture import Labelled, Mixture, labelled_classes
 from training.recipe import Recipe
 from training.weights import check_unseen
 from zoo.labels import LabelSet
@@ -31,11 +31,11 @@ def ready_teacher(recipe: Recipe, teacher: nn.Module | None, labels: LabelSet, d
     return teacher.to(device=device, memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def taught_images(recipe: Recipe, labelled: torch.Tensor | None, images: int) -> torch.Tensor:
-    """(N,) bool: the images of a batch that are taught, of which `labelled` (N, C) tells the labelled classes."""
+def taught_images(recipe: Recipe, batch: torch.Tensor, labelled: Labelled | None) -> torch.Tensor:
+    """The images or logits (N, ...) of a batch that are taught, (K, ...)."""
     if recipe.distill_images == "all":
-        return torch.ones(images, dtype=torch.bool)
-    return torch.zeros(images, dtype=torch.bool) if labelled is None else ~labelled.all(1).cpu()
+        return batch
+    return batch[:0] if labelled is None else batch.index_select(0, labelled.partial)
 
 
 def check_images(recipe: Recipe, dataset: SegmentationDataset | Mixture) -> None:
@@ -59,4 +59,4 @@ def divergence(logits, taught_logits, *, pixels: int, temperature: float, total=
     learned = (logits.float() / temperature).log_softmax(1)
     given = (taught_logits.detach().float() / temperature).log_softmax(1)
     value = total((given.exp() * (given - learned)).sum())
-    return temperature**2 * value / total(torch.tensor(float(pixels), device=logits.device))
+    return temperature**2 * value / total(value.new_full((), float(pixels)))

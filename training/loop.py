@@ -24,11 +24,12 @@ from evaluation.datasets import SegmentationDataset
 from evaluation.measuring.evaluate import EvaluationError, confusion_matrices
 from training import OutOfTime, TrainingError
 from training.augmentation import TrainingCrops, crop_loader, plan_batches, steps_per_epoch
-from training.device_augmentation import DeviceCrops
+from training.device_augmentation import AT_ONCE, DeviceCrops, device_crops
 from training.distillation import check_images, divergence, identity, ready_teacher, taught_images
 from training.examination import look_at
 from training.losses import Loss, build_loss, listed_weights, median_frequency_weights
 from training.mixture import (
+    Labelled,
     Mixture,
     labelled_classes,
     labelled_miou,
@@ -266,22 +267,23 @@ def check_end(out: Path, run: Run, step: int) -> None:
 
 def device_batches(
     run: Run, dataset: SegmentationDataset | Mixture, start: int, stop: int, workers: int
-) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]]:
+) -> Iterator[tuple[torch.Tensor, torch.Tensor, Labelled | None]]:
     """This process's batches of the steps start..stop-1 on its device.
 
-    Images float in [0, 1], targets uint8, and the classes that each image's masks label (N, C) bool, None for all.
+    Images float in [0, 1], targets uint8, and what the images' masks label, None for every class.
     """
     recipe, device = run.recipe, run.accelerator.device
     place = {"process": run.accelerator.process_index, "processes": run.accelerator.num_processes}
     images, extra = sizes(dataset)
     plan = plan_batches(images, recipe, start, stop, extra=extra, **place)
     if recipe.augment_on == "device":
-        batches = map(DeviceCrops(dataset, recipe, device), plan)
+        together = AT_ONCE if device.type == "cuda" else 1
+        batches = device_crops(DeviceCrops(dataset, recipe, device), plan, together)
     else:
         batches = crop_loader(TrainingCrops(dataset, recipe), plan, workers=workers, pinned=device.type == "cuda")
     for items, (crops, targets) in zip(plan, batches, strict=True):
         labelled = labelled_classes(dataset, [index for index, _ in items])
-        labelled = labelled if labelled is None else labelled.to(device, non_blocking=True)
+        labelled = labelled and labelled.to(device)
         if not crops.is_floating_point():
             crops = crops.to(device, non_blocking=True).to(memory_format=torch.channels_last).float() / 255
         yield crops, targets.to(device, non_blocking=True), labelled
@@ -317,7 +319,7 @@ def take_step(run: Run, batches: Iterator, step: int) -> torch.Tensor:
     return values.sum() if recipe.reduction == "sum" else values.mean()
 
 
-def batch_loss(run: Run, images: torch.Tensor, targets: torch.Tensor, labelled: torch.Tensor | None) -> torch.Tensor:
+def batch_loss(run: Run, images: torch.Tensor, targets: torch.Tensor, labelled: Labelled | None) -> torch.Tensor:
     """The recipe's loss, over the labelled classes alone where an image's masks leave some out (`training.mixture`).
 
     The penalty and the teacher (`training.distillation`) add their parts.
@@ -328,11 +330,11 @@ def batch_loss(run: Run, images: torch.Tensor, targets: torch.Tensor, labelled: 
         found = unlabelled_probability(logits, targets, labelled, void=run.void, total=total)
         loss = loss + recipe.unlabelled_penalty * found
     if run.teacher is not None:
-        taught = taught_images(recipe, labelled, len(images)).to(images.device)
+        seen, learned = (taught_images(recipe, batch, labelled) for batch in (images, logits))
         with torch.no_grad(), run.accelerator.autocast():
-            given = run.teacher(images[taught]) if taught.any() else logits[taught]
+            given = run.teacher(seen) if len(seen) else learned
         options = {"pixels": targets.numel(), "temperature": recipe.distill_temperature, "total": total}
-        loss = loss + recipe.distill_weight * divergence(logits[taught], given, **options)
+        loss = loss + recipe.distill_weight * divergence(learned, given, **options)
     return loss
 
 

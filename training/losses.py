@@ -123,11 +123,18 @@ def dice_of(facts: tuple, *, total=this_process) -> torch.Tensor:
     it costs the classes that are there.
     """
     ids, labelled, _, predicted, hits = facts
-    size = torch.bincount(torch.where(labelled, ids, len(hits)).flatten(), minlength=len(hits) + 1)[:-1]
+    size = class_sizes(ids, labelled, len(hits))
     size, overlap, predicted = total(size.float()), total(hits), total(predicted)
     present = size > 0
     loss = 1 - 2 * overlap / (predicted + size).clamp(min=torch.finfo(torch.float32).tiny)
     return torch.where(present, loss, 0).sum() / present.sum().clamp(min=1)
+
+
+def class_sizes(ids: torch.Tensor, labelled: torch.Tensor, classes: int) -> torch.Tensor:
+    """(C,) int64: labelled pixels of each class, of ids and labelled (N, H, W)."""
+    if ids.is_cuda:  # where bincount makes the processor wait
+        return torch.stack([((ids == index) & labelled).sum() for index in range(classes)])
+    return torch.bincount(torch.where(labelled, ids, classes).flatten(), minlength=classes + 1)[:-1]
 
 
 def loss_terms(name: str) -> list[tuple[float, str]]:

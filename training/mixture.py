@@ -8,6 +8,7 @@ rewarded nor punished there.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -78,21 +79,42 @@ def sizes(dataset: SegmentationDataset | Mixture) -> tuple[int, int]:
     return (len(dataset.main), len(dataset.extra)) if isinstance(dataset, Mixture) else (len(dataset), 0)
 
 
-def labelled_classes(dataset: SegmentationDataset | Mixture, indices: Sequence[int]) -> torch.Tensor | None:
-    """(N, C) bool: the classes that the masks of these images label; None where that is all of them."""
+@dataclass(frozen=True)
+class Labelled:
+    """What the masks of a batch label: `classes` (N, C) bool, and `partial` (K,) int64, the images that lack some.
+
+    `partial` is told apart because finding it in `classes` would make a processor wait for its GPU.
+    """
+
+    classes: torch.Tensor
+    partial: torch.Tensor
+
+    @classmethod
+    def of(cls, classes: torch.Tensor) -> Self:
+        """From `classes` alone, on its device."""
+        return cls(classes, (~classes.all(1)).nonzero().flatten())
+
+    def to(self, device: torch.device) -> Self:
+        """The same on another device."""
+        return type(self)(self.classes.to(device, non_blocking=True), self.partial.to(device, non_blocking=True))
+
+
+def labelled_classes(dataset: SegmentationDataset | Mixture, indices: Sequence[int]) -> Labelled | None:
+    """What the masks of these images label; None where that is every class."""
     parts = (dataset.main, dataset.extra) if isinstance(dataset, Mixture) else (dataset, dataset)
     if all(part.labelled is None for part in parts):
         return None
     classes = dataset.labels.classes
     first, second = ([part.labelled is None or name in part.labelled for name in classes] for part in parts)
-    return torch.tensor([first if index < len(parts[0]) else second for index in indices])
+    rows = [first if index < len(parts[0]) else second for index in indices]
+    return Labelled.of(torch.tensor(rows, dtype=torch.bool).view(len(rows), len(classes)))
 
 
-def restrict(logits: torch.Tensor, labelled: torch.Tensor | None) -> torch.Tensor:
-    """Logits (N, C, H, W) of which softmax leaves out the classes that are not `labelled` (N, C)."""
+def restrict(logits: torch.Tensor, labelled: Labelled | None) -> torch.Tensor:
+    """Logits (N, C, H, W) of which softmax leaves out the classes that are not labelled."""
     if labelled is None:
         return logits
-    return logits.float() - (~labelled).float()[:, :, None, None] * OUT_OF_REACH
+    return logits.float() - (~labelled.classes).float()[:, :, None, None] * OUT_OF_REACH
 
 
 def labelled_miou(matrix: np.ndarray | torch.Tensor, dataset: SegmentationDataset) -> float:
@@ -104,15 +126,15 @@ def labelled_miou(matrix: np.ndarray | torch.Tensor, dataset: SegmentationDatase
     return float(mean_of_defined(np.array([found[name] for name in dataset.labelled or found])))
 
 
-def unlabelled_probability(logits, targets, labelled: torch.Tensor, *, void: int, total=this_process) -> torch.Tensor:
+def unlabelled_probability(logits, targets, labelled: Labelled, *, void: int, total=this_process) -> torch.Tensor:
     """Mean probability of unlabelled classes over the labelled pixels of the batch, images labelled in full included.
 
     Its gradient q (1 - q) is small where the network is sure (q near 1) that something without a label stands there,
     which is why it is not the cross-entropy's -log(1 - q) (noise-robust losses: Ghosh et al., arXiv 1712.09482).
     """
     known = targets != void
-    partial = ~labelled.all(1)
-    probabilities = logits[partial].float().softmax(1)
-    unlabelled = (probabilities * ~labelled[partial][:, :, None, None]).sum(1)
+    partial = labelled.partial
+    probabilities = logits.index_select(0, partial).float().softmax(1)
+    unlabelled = (probabilities * ~labelled.classes[partial][:, :, None, None]).sum(1)
     value = total((unlabelled * known[partial]).sum())
     return value / total(known.sum().float()).clamp(min=1)
