@@ -134,6 +134,35 @@ def test_a_dry_run_measures_trains_and_goes_on_where_time_was_up(root, tmp_path,
     )
 
 
+@pytest.fixture
+def stages(root, tmp_path, monkeypatch):
+    """A queue of two stages, the second first, with two seeds each."""
+    later = RECIPE.replace('"fcn8s"', '"fcn16s"').replace("epochs = 4", "epochs = 1")
+    (tmp_path / "recipes" / "later.toml").write_text(later + 'start_from = "small"\n')
+    monkeypatch.setattr(gpu, "QUEUE", (("later", (0, 1)), ("small", (0, 1))))
+    command = ["--data", str(root), "--device", "cpu", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
+    return [*command, "--no-rates", "--side-by-side", "2"]
+
+
+def test_a_stage_begins_at_the_one_of_its_seed(stages, tmp_path):
+    assert gpu.sources(tmp_path).keys() == set(gpu.FOLDERS)  # the stage before is trained, not packed
+    assert main(stages) == 0
+    for seed in ("", "-seed1"):
+        first, second = (load_folder(tmp_path / "out" / f"{name}{seed}") for name in ("small", "later"))
+        assert second.info.training["start_from"] == "small"
+        before, after = (model.encoder.state_dict()["stages.0.0.weight"] for model in (first, second))
+        other = load_folder(tmp_path / "out" / ("small" if seed else "small-seed1")).encoder.state_dict()
+        assert (after - before).abs().max() < 0.5 * (after - other["stages.0.0.weight"]).abs().max()
+
+
+def test_stages_wait_for_what_ran_out_of_time_and_say_what_is_missing(stages, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    assert main([*stages, "--only", "later"]) == 2
+    assert "later: starts from small, which" in caplog.text and "train that too" in caplog.text
+    assert main([*stages, "--minutes", "0.0001"]) == 3
+    assert not list((tmp_path / "out").iterdir())
+
+
 def test_a_run_that_fails_stops_no_other_and_is_told(root, tmp_path, monkeypatch, caplog):
     (tmp_path / "recipes" / "spoilt.toml").write_text(RECIPE + 'backbone_weights = "nowhere.safetensors"\n')
     monkeypatch.setattr(gpu, "QUEUE", (("spoilt", (0,)), ("small", (0,))))

@@ -1,8 +1,9 @@
 """`python -m training.gpu --data ROOT --runs RUNS --out OUT --minutes 8`: what a rented card does in a few minutes.
 
 Measures the training rate (`training.rates`), then trains `QUEUE` in order of value with the split on the card, several
-runs side by side, since a small network leaves most of a card idle. Each finished checkpoint is written to OUT at once,
-in files of at most 9.5 MB; when time is up the current runs save their states in RUNS, and the same command goes on.
+runs side by side, since a small network leaves most of a card idle; a stage begins when the one before it is done. Each
+finished checkpoint is written to OUT at once, in files of at most 9.5 MB; when time is up the current runs save their
+states in RUNS, and the same command goes on.
 ROOT holds the folders camvid, street, cracks, vessels and weights, and checkpoints with those that a recipe starts
 from; `pack` writes all that to pieces below 64 MiB, and `unpack` lays pieces out again behind a thin line.
 """
@@ -15,7 +16,7 @@ import os
 import shutil
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -65,12 +66,16 @@ STEPS_BETWEEN_STATES = 1000  # a state of a full VGG-16 has 300 MB, and one is w
 
 @dataclass(frozen=True)
 class Job:
-    """One run: its recipe as this command trains it, its name, and where its data lie."""
+    """One run: its recipe as this command trains it, its name, where its data lie, and the run that it `follows`.
+
+    That one is the stage of the same seed that the recipe starts from, '' where it is none of the queue.
+    """
 
     name: str
     recipe: Recipe
     data: Path
     extra: Path | None
+    follows: str = ""
 
 
 def jobs(root: Path, names: list[str]) -> list[Job]:
@@ -79,16 +84,22 @@ def jobs(root: Path, names: list[str]) -> list[Job]:
     for name in names:
         if name not in known:
             raise ValueError(f"--only: {name!r} is not queued; choose from {', '.join(dict.fromkeys(known))}")
-    listed = []
+    listed, named = [], {named_run(stem, seed) for stem, seeds in QUEUE for seed in seeds}
     for stem, seeds in QUEUE:
         recipe = read_recipe(RECIPES / f"{stem}.toml")
         data = root / (stem.rpartition("-")[2] if recipe.dataset == "folder" else recipe.dataset)
         extra = root / recipe.extra_dataset if recipe.extra_dataset else None
         for seed in seeds if not names or stem in names else ():
-            name = f"{stem}-seed{seed}" if seed else stem
             changes = {"seed": seed, "stop_epoch": 0, "augment_on": "device"}
-            listed.append(Job(name, replace(recipe, **changes), data, extra))
+            before = named_run(recipe.start_from, seed)
+            follows = before if before in named else ""
+            listed.append(Job(named_run(stem, seed), replace(recipe, **changes), data, extra, follows))
     return listed
+
+
+def named_run(stem: str, seed: int) -> str:
+    """The name of a recipe's run."""
+    return f"{stem}-seed{seed}" if seed else stem
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -116,7 +127,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def sources(root: Path) -> dict[str, Path]:
     """What `pack` packs: the folders of data, and the bundled checkpoints that queued recipes start from."""
-    starts = {read_recipe(RECIPES / f"{stem}.toml").start_from for stem, _ in QUEUE} - {""}
+    queued = {stem for stem, _ in QUEUE}
+    starts = {read_recipe(RECIPES / f"{stem}.toml").start_from for stem in queued} - queued - {""}
     return {name: root / name for name in FOLDERS} | {f"checkpoints/{name}": BUNDLED / name for name in sorted(starts)}
 
 
@@ -143,22 +155,34 @@ def work(options: argparse.Namespace) -> int:
 def side_by_side(queue: list[Job], runs: Path, out: Path, root: Path, deadline: float, options) -> None:
     """Train the queue in as many processes as asked for, each taking the next run as soon as it is free.
 
-    A run that fails or is out of time stops no other; the first of such errors is raised when all have ended, one of a
-    failure before one of time.
+    A run that fails or is out of time stops no other but those that start from it; the first of such errors is raised
+    when all have ended, one of a failure before one of time.
     """
-    spawn, errors = get_context("spawn"), []  # a forked process cannot use a card that its parent has used
+    spawn, errors = get_context("spawn"), {}  # a forked process cannot use a card that its parent has used
     threads = max(1, len(os.sched_getaffinity(0)) // options.side_by_side)
+    left, running = list(queue), {}
     with ProcessPoolExecutor(options.side_by_side, spawn, begin_process, (weights_folder(root), threads)) as pool:
-        waiting = {
-            pool.submit(one, job, runs / job.name, out / job.name, root, options.device, deadline): job for job in queue
-        }
-        for done in as_completed(waiting):
-            if error := done.exception():
-                errors.append(error)
-                if not isinstance(error, OutOfTime):
-                    logging.error("%s: %s", waiting[done].name, error)
-    for error in sorted(errors, key=lambda error: isinstance(error, OutOfTime)):
-        raise error
+        while left or running:
+            for job in ready(left, out)[: options.side_by_side - len(running)]:
+                left.remove(job)
+                running[pool.submit(one, job, runs, out, root, options.device, deadline)] = job
+            if not running and not errors:
+                raise TrainingError(f"{left[0].name}: starts from {left[0].follows}, which {out} lacks; train that too")
+            if not running:
+                break  # those that failed or ran out of time come before what is left
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                job = running.pop(done)
+                if error := done.exception():
+                    errors[queue.index(job)] = error
+                    if not isinstance(error, OutOfTime):
+                        logging.error("%s: %s", job.name, error)
+    for place in sorted(errors, key=lambda place: (isinstance(errors[place], OutOfTime), place)):
+        raise errors[place]
+
+
+def ready(left: list[Job], out: Path) -> list[Job]:
+    """The runs that can begin: those that follow none, or one that is finished."""
+    return [job for job in left if not job.follows or (out / job.follows / CONFIG_FILE).is_file()]
 
 
 def begin_process(folder: Path, threads: int) -> None:
@@ -195,9 +219,9 @@ def rates_of(job: Job, options: argparse.Namespace) -> dict:
     return found | {"recipe": recipe.to_dict(), "environment": environment()}
 
 
-def one(job: Job, run: Path, out: Path, root: Path, device: str, deadline: float) -> None:
+def one(job: Job, runs: Path, checkpoints: Path, root: Path, device: str, deadline: float) -> None:
     """Train a job, or go on with it, and copy what is finished; raises OutOfTime where there is none left."""
-    started = time.monotonic()
+    started, run, out = time.monotonic(), runs / job.name, checkpoints / job.name
     if out.exists() and not (out / CONFIG_FILE).is_file() and (out.is_file() or any(out.iterdir())):
         raise TrainingError(f"{out}: holds something other than a checkpoint; move it away or choose another --out")
     if not (run / CONFIG_FILE).is_file():
@@ -206,7 +230,8 @@ def one(job: Job, run: Path, out: Path, root: Path, device: str, deadline: float
         logging.info("training %s", job.name)
         options = {"extra_data": job.extra, "resume": run.is_dir(), "device": device, "workers": 0, "progress": False}
         options |= {"save_every": STEPS_BETWEEN_STATES}
-        train(job.recipe, job.data, run, start_from=start(job.recipe, root), deadline=deadline, **options)
+        first = load_folder(checkpoints / job.follows) if job.follows else start(job.recipe, root)
+        train(job.recipe, job.data, run, start_from=first, deadline=deadline, **options)
     if not (out / CONFIG_FILE).is_file():
         with whole_folder(out) as staging:
             shutil.copytree(run, staging, dirs_exist_ok=True)
