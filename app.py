@@ -18,9 +18,9 @@ from typing import NoReturn
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # both are read when the libraries are imported
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-from zoo.numbers import unreadable_number
+from zoo.numbers import HUB, PAGE, unreadable_number
 
-if reason := unreadable_number():  # in a sentence, before a library ends the import with a traceback
+if reason := unreadable_number(PAGE | HUB):  # in a sentence, before a library ends the import with a traceback
     sys.exit(f"python app.py: error: {reason}")
 
 import gradio as gr

@@ -1,5 +1,11 @@
 """Numbers on the command line that a command cannot work with: a sentence and status 2, and no traceback."""
 
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from evaluation import __main__ as evaluating
@@ -11,8 +17,9 @@ from training import __main__ as training
 from training import benchmark as training_benchmark
 from training import gpu
 from zoo import __main__ as zoo
-from zoo.numbers import at_least
+from zoo.numbers import SCRIPTS, at_least
 
+ROOT = Path(__file__).parent.parent
 DATA = ["--data", "nowhere"]
 TABLES = ["huggingface", "a/b", "out"]
 WRONG = {
@@ -64,3 +71,47 @@ def test_a_number_of_the_environment_that_is_none_is_said_in_a_sentence(
     status = main([str(camvid) if one == "nowhere" else one for one in arguments])
     said = capsys.readouterr().err + caplog.text
     assert status in (1, 2) and said.count("\n") == 1 and f"{variable}: 'many'" in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["-m", name, "--help"] for name in ("zoo", "evaluation", "evaluation.datasets", "training", "training.gpu")),
+        ["training/job.py", "--help"],
+        ["app.py", "--help"],
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize(("variable", "value"), [("HF_HUB_DOWNLOAD_TIMEOUT", "10 s"), ("HF_HUB_ETAG_TIMEOUT", "")])
+def test_a_number_that_the_import_of_a_library_cannot_read_is_said_in_a_sentence(command, variable, value):
+    done = run([sys.executable, *command], variable, value)
+    said = f"{variable}: {value!r} is no whole number from 1 to 86400; write one, or leave the variable out"
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and done.stderr.endswith(f": error: {said}\n")
+    if command[0] == "-m":
+        assert done.stderr.startswith(f"python -m {command[1]}: error: ")
+
+
+def run(command: list, variable: str, value: str) -> subprocess.CompletedProcess:
+    """What a command gives in this repository with one variable of the environment set."""
+    environment = os.environ | {"FCN_ZOO": str(ROOT), variable: value}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_so_do_the_installed_scripts(tmp_path):
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert set(scripts) == SCRIPTS
+    for name, place in scripts.items():
+        module, function = place.split(":")
+        script = tmp_path / name
+        script.write_text(f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom {module} import {function}\n")
+        done = run([sys.executable, script], "HF_HUB_DOWNLOAD_TIMEOUT", "soon")
+        assert done.returncode == 1 and done.stderr.count("\n") == 1
+        assert "HF_HUB_DOWNLOAD_TIMEOUT: 'soon' is no whole number" in done.stderr
+
+
+def test_a_library_that_is_only_imported_ends_no_program():
+    code = "import zoo, evaluation, training; print(zoo.LABEL_SETS['camvid'].name)"
+    done = run([sys.executable, "-c", code], "HF_HUB_DOWNLOAD_TIMEOUT", "soon")
+    assert (done.returncode, done.stdout) == (0, "camvid\n")
+    # A variable that only the page reads is no matter of other commands.
+    assert run([sys.executable, "-m", "zoo", "--help"], "GRADIO_DEBUG", "yes").returncode == 0

@@ -1,5 +1,9 @@
 """Training FCNs: recipes, augmentation, losses and the loop."""
 
+from zoo.numbers import end_if_unreadable
+
+end_if_unreadable()
+
 
 class TrainingError(RuntimeError):
     """A run that cannot start or go on; the message says at which step or in which field, and what to do."""

@@ -35,6 +35,9 @@ def main() -> None:
         sys.exit(f"{repository}: no training/__main__.py; mount the repository there, or name it in FCN_ZOO")
     sys.path.insert(0, str(repository))
     os.chdir(repository)
+    from zoo.numbers import end_if_unreadable
+
+    end_if_unreadable("python -m training")
     runpy.run_module("training", run_name="__main__", alter_sys=True)
 
 

@@ -7,6 +7,10 @@ before torch is imported.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from zoo.numbers import end_if_unreadable
+
+end_if_unreadable()
+
 if TYPE_CHECKING:  # for editors and type checkers, which see through no lazy import
     from zoo.checkpoints.conversion import convert
     from zoo.checkpoints.folder import save

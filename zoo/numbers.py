@@ -4,19 +4,23 @@ import argparse
 import math
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 
 PORTS = (1, 65_535)
 MOST_PROCESSES = 100_000  # of one training or evaluation that torchrun starts
-# What Gradio and huggingface_hub read, most of it as soon as they are imported: {variable: (least, most)}.
-LIBRARIES = {
+PACKAGES = {"zoo", "evaluation", "training"}
+SCRIPTS = {"fcn-page", "fcn-zoo", "fcn-evaluate", "fcn-datasets", "fcn-leaderboard", "fcn-train"}  # of pyproject.toml
+# What huggingface_hub, and what Gradio reads, most of it as soon as they are imported: {variable: (least, most)}.
+HUB = {"HF_HUB_ETAG_TIMEOUT": (1, 86_400), "HF_HUB_DOWNLOAD_TIMEOUT": (1, 86_400)}
+PAGE = {
     "GRADIO_SERVER_PORT": PORTS,
     "GRADIO_NUM_PORTS": PORTS,
     "GRADIO_NODE_SERVER_PORT": PORTS,
     "GRADIO_NODE_NUM_PORTS": PORTS,
     "GRADIO_DEBUG": (0, 1),
-    "HF_HUB_ETAG_TIMEOUT": (1, 86_400),
-    "HF_HUB_DOWNLOAD_TIMEOUT": (1, 86_400),
+    "GRADIO_ANALYTICS_MAX_EVENTS": (1, 999_999_999),
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY": (1, 999_999_999),
 }
 
 
@@ -32,14 +36,38 @@ def whole_number(variable: str, least: int, most: int, environment: Mapping[str,
     return int(text)
 
 
-def unreadable_number(environment: Mapping[str, str] | None = None) -> str | None:
-    """What is wrong with the first variable that a library could not read, None where nothing is."""
+def unreadable_number(
+    variables: Mapping[str, tuple[int, int]], environment: Mapping[str, str] | None = None
+) -> str | None:
+    """What is wrong with the first of `variables`, {name: (least, most)}, that is no number; None where nothing is."""
     try:
-        for variable, (least, most) in LIBRARIES.items():
+        for variable, (least, most) in variables.items():
             whole_number(variable, least, most, environment)
     except ValueError as error:
         return str(error)
     return None
+
+
+def end_if_unreadable(command: str | None = None) -> None:
+    """End a command of ours in a sentence where importing huggingface_hub would end it with a traceback.
+
+    Our packages call it before anything else; it does nothing in programs that only import them. `command` is what
+    was typed, where that cannot be seen. Raises SystemExit.
+    """
+    command = command or _command()
+    reason = unreadable_number(HUB) if command else None
+    if reason:  # of several processes the first says it
+        sys.exit(f"{command}: error: {reason}" if os.environ.get("RANK", "0") == "0" else 1)
+
+
+def _command() -> str | None:
+    """How the running command of ours was typed, None where this process is another program."""
+    started = sys.argv[0] if sys.argv else ""
+    if started == "-m" and "-m" in sys.orig_argv:  # as long as Python looks for the module that it was asked to run
+        module = sys.orig_argv[sys.orig_argv.index("-m") + 1]
+        return f"python -m {module}" if module.split(".")[0] in PACKAGES else None
+    name = os.path.basename(started).removesuffix(".exe")
+    return name if name in SCRIPTS else None
 
 
 def more_than_zero(text: str) -> float:
