@@ -32,6 +32,7 @@ from zoo.hub.catalog import catalog
 from zoo.models.allocator import TRAINING, keep_freed_memory
 from zoo.numbers import MOST_PROCESSES, whole_number
 from zoo.places import folder_for_results
+from zoo.text import counted
 
 
 def option(default, text: str, **extra):
@@ -172,7 +173,10 @@ def measure(
             from evaluation.board.report import check_replaceable  # matplotlib takes a second to import
 
             check_replaceable(Path(options.report) / result_name(source.name, dataset.name, dataset.split))
-        print(f"{source.name} on {dataset.labels.title} {dataset.split}, {len(dataset)} images", file=sys.stderr)
+        print(
+            f"{source.name} on {dataset.labels.title} {dataset.split}, {counted(len(dataset), 'image')}",
+            file=sys.stderr,
+        )
     counts, seconds = evaluate(
         source.model,
         dataset,

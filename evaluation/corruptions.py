@@ -24,6 +24,7 @@ from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
 from zoo.numbers import at_least
 from zoo.places import RESULTS
+from zoo.text import counted
 
 FIGURES = {"miou": "mIoU in %", "expected_calibration_error": "expected calibration error in %"}
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for (dataset, split, images), documents in found.items():
-        print(f"{dataset} {split}, {images} images")
+        print(f"{dataset} {split}, {counted(images, 'image')}")
         for name, title in FIGURES.items():
             print(f"\n{title}\n{frame(documents, name).to_markdown(tablefmt=options.format, disable_numparse=True)}")
         print()

@@ -24,7 +24,7 @@ from zoo.images.photo import ImageError
 from zoo.images.workers import decode_mask
 from zoo.labels import LABEL_SETS, LabelSet
 from zoo.places import RESULTS
-from zoo.text import DEFAULT_LANGUAGE, number, texts
+from zoo.text import DEFAULT_LANGUAGE, fill, number, texts
 
 FORMATS = ("table", "csv", "json", "markdown")
 BATCH = 8
@@ -71,7 +71,7 @@ def words(reading: Reading, batch: int, language: str = DEFAULT_LANGUAGE) -> str
     """A definition as a reader sees it."""
     said = texts(language)
     pooled = reading.pooled if reading.over_classes else f"{reading.pooled}_pixels"
-    parts = [said[f"definition_{pooled}"].format(batch=batch), said[f"definition_void_{reading.void}"]]
+    parts = [fill(said[f"definition_{pooled}"], batch=batch), said[f"definition_void_{reading.void}"]]
     if reading.over_classes:
         parts.append(said[f"definition_absent_{reading.absent.replace(' ', '_')}"])
     return ", ".join(parts)
@@ -106,10 +106,10 @@ def answer(found: dict, claimed: str, language: str = DEFAULT_LANGUAGE) -> str:
     hits = [row for row in rows if row["is_claimed"]]
     if not hits:
         near = min(rows, key=lambda row: abs(row["value"] - Claim.read(claimed).value))
-        return said["definitions_none"].format(claimed=claimed, value=percent(near), name=near["definition"])
-    sentence = said["definitions_is"].format(claimed=claimed, names="; ".join(row["definition"] for row in hits))
+        return fill(said["definitions_none"], claimed=claimed, value=percent(near), name=near["definition"])
+    sentence = fill(said["definitions_is"], claimed=claimed, names="; ".join(row["definition"] for row in hits))
     if not rows[0]["is_claimed"]:
-        sentence += " " + said["definitions_ours"].format(value=percent(rows[0]))
+        sentence += " " + fill(said["definitions_ours"], value=percent(rows[0]))
     return sentence
 
 

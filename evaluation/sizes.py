@@ -19,6 +19,7 @@ from zoo.checkpoints.information import CheckpointError
 from zoo.hub.catalog import catalog
 from zoo.numbers import at_least
 from zoo.places import RESULTS
+from zoo.text import counted
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
             progress=True,
         )
         found = {name: tally.document(working[name]) for name, tally in tallies.items()}
-        print(f"{dataset.labels.title} {dataset.split}, {len(dataset)} images, mIoU in % ({options.precision})")
+        print(
+            f"{dataset.labels.title} {dataset.split}, {counted(len(dataset), 'image')}, mIoU in % ({options.precision})"
+        )
         print_curve(found)
         print_photos(found)
         if options.into:

@@ -204,7 +204,7 @@ def test_hidden_files_are_no_cities_and_no_photos_of_cityscapes(tmp_path):
     (photos / "aachen" / "._aachen_000000_000019_leftImg8bit.png").write_bytes(b"AppleDouble")
     assert open_dataset("cityscapes", tmp_path, "train") == expected
     (photos / "aachen" / "README").write_text("mine")
-    assert "1 files are passed over" in open_dataset("cityscapes", tmp_path, "train").notes[0]
+    assert "1 file is passed over" in open_dataset("cityscapes", tmp_path, "train").notes[0]
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def archives(tmp_path, monkeypatch):
 def test_voc_and_sbd_are_downloaded_and_checked(archives, tmp_path, capsys):
     data = tmp_path / "data"
     assert main(["voc", "--data", str(data), "--split", "val", "--download"]) == 0
-    assert "voc val: 1 images, 21 classes, all readable" in capsys.readouterr().out
+    assert "voc val: 1 image, 21 classes, all readable" in capsys.readouterr().out
     assert main(["sbd", "--data", str(data), "--download"]) == 0
     assert sorted(path.name for path in data.iterdir()) == ["SBD", "VOCdevkit"]
     (archives / "voc.tar").unlink()

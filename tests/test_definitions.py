@@ -277,7 +277,7 @@ def test_masks_that_do_not_belong_together_are_refused(folders, tmp_path, capsys
     predictions, truth, _ = folders
     (predictions / "Frame_4.png").rename(predictions / "other.png")
     assert main([str(predictions), str(truth)]) == 1
-    assert "There is no prediction for truth/frame_4_mask.png (1 of 5 have none)" in capsys.readouterr().err
+    assert "There is no prediction for truth/frame_4_mask.png (1 of 5 has none)" in capsys.readouterr().err
     (predictions / "other.png").unlink()
     Image.fromarray(np.zeros((20, 31), np.uint8)).save(predictions / "frame_4.png")
     assert main([str(predictions), str(truth)]) == 1

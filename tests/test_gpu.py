@@ -98,7 +98,7 @@ def test_pack_and_unpack_are_commands(root, tmp_path, capsys, caplog):
         assert "camvid/train/0016E5_00000.png" in archive.namelist()
     (tmp_path / "into" / "camvid" / "train" / "0016E5_00000.png").unlink()
     command = ["--data", str(tmp_path / "into"), "--device", "cpu", "--out", str(tmp_path / "out")]
-    assert main(command) == 2 and "1 files of the pieces are missing" in caplog.text
+    assert main(command) == 2 and "1 file of the pieces is missing" in caplog.text
 
 
 def test_a_run_stops_at_its_deadline_and_goes_on_bit_for_bit(camvid, tmp_path, monkeypatch):

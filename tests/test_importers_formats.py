@@ -365,7 +365,7 @@ def test_supervisely_bitmaps_packed_or_not_lie_at_their_origin(tmp_path, capsys)
         ),
         ({"geometryType": "bitmap", "bitmap": {"data": "AAAA", "origin": [0, 0]}}, r"damaged compressed data"),
         ({"geometryType": "bitmap", "bitmap": {"data": "%", "origin": [0, 0]}}, r"is not base64"),
-        ({"geometryType": "polygon", "points": {"exterior": [[1, 1]], "interior": []}}, r"a polygon of 1 points"),
+        ({"geometryType": "polygon", "points": {"exterior": [[1, 1]], "interior": []}}, r"a polygon of 1 point;"),
         ({"geometryType": "polygon", "points": {"exterior": ["a"], "interior": []}}, r"not pairs of numbers"),
         ({"geometryType": "rectangle", "points": {"exterior": [[1, 1], [2, 2]]}, "classTitle": "cat"}, r"label 'cat'"),
     ],

@@ -220,8 +220,8 @@ def test_what_is_passed_over_is_said(tmp_path):
     (root / "train" / "images" / "IMG_1.HEIC").write_bytes(b"x")
     Image.new("L", (4, 4)).save(root / "train" / "masks" / "orphan.png")
     first, second = open_dataset("folder", root, "train").notes
-    assert re.search(r"train/images: 1 files are passed over.*\.heic", first)
-    assert re.search(r"train/masks: 1 masks have no image.*orphan\.png", second)
+    assert re.search(r"train/images: 1 file is passed over.*\.heic", first)
+    assert re.search(r"train/masks: 1 mask has no image.*orphan\.png", second)
 
 
 def test_a_class_that_is_called_unlabelled_is_questioned(tmp_path):

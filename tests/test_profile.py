@@ -16,4 +16,4 @@ def test_the_way_from_upload_to_mask_is_short_and_goes_one_way():
 def test_calls_are_printed_with_their_sum(capsys):
     print_calls(Counter({("a.py", "b.py"): 2, ("b.py", "a.py"): 1, ("a.py", "c.py"): 4}))
     said = capsys.readouterr().out
-    assert "7 calls between 3 files" in said and "1 pairs of files call each other\n  a.py <-> b.py" in said
+    assert "7 calls between 3 files" in said and "1 pair of files calls each other\n  a.py <-> b.py" in said

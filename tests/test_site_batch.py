@@ -17,7 +17,7 @@ from zoo.hub.catalog import load
 from zoo.images.examples import examples
 from zoo.images.photo import decode_image
 from zoo.models.segmentation import segment
-from zoo.text import texts
+from zoo.text import Message, texts
 
 CONTEXTS = [("en", (1440, 1000)), ("pt-BR", (390, 844))]
 BROKEN = {"name": "=broken.jpg", "mimeType": "image/jpeg", "buffer": b"no picture at all"}
@@ -51,7 +51,7 @@ def test_batch_gives_a_table_and_a_zip_of_masks(site_folder, browser, tmp_path, 
         page.set_input_files("#batch-files", [BROKEN, *(as_file(example.photo) for example in examples()[:2])])
         page.click("#batch-go")
         expect(page.locator("#batch-download")).to_be_visible(timeout=TIMEOUT)
-        assert page.inner_text("#batch-table .batch-state") == strings["batch_done"].format(total=3)
+        assert page.inner_text("#batch-table .batch-state") == Message("batch_done", total=3).in_language(language)
         rows = page.locator("#batch-table tbody tr")
         assert rows.count() == 3 and strings["error_not_an_image"] in rows.filter(has_text="broken").inner_text()
         with page.expect_download() as found:

@@ -78,7 +78,7 @@ def test_steps_are_those_that_training_takes(images, steps):
     recipe, reasons = suggest(facts, best_checkpoint(), "folder")
     assert steps_per_epoch(images, recipe) == steps
     assert recipe.epochs == min(suggestion.STEPS // steps, 300)
-    assert reasons["epochs"] == f"{steps} steps each, {recipe.epochs * steps} in all"
+    assert reasons["epochs"] == f"{steps} {'step' if steps == 1 else 'steps'} each, {recipe.epochs * steps} in all"
 
 
 def test_the_command_survives_a_shell(tmp_path, capsys):

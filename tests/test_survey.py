@@ -57,7 +57,7 @@ def test_what_a_split_holds(tmp_path):
     assert found.present() == ("background", "square")
     assert found.pixels[:, 1].tolist() == [(scene(index)[1] == 1).sum() for index in (0, 0, 1, 2)]
     absent, twice = found.notes()
-    assert "no mask holds unicorn" in absent and "1 images are there twice" in twice
+    assert "no mask holds unicorn" in absent and "1 image is there twice" in twice
 
 
 def test_an_all_void_split_is_refused(tmp_path, capsys):
@@ -97,7 +97,7 @@ def test_two_runs_of_one_name_keep_their_results_and_the_images_are_told(runs, t
     wanted = survey(open_dataset("folder", data, "val")).content
     assert [one["dataset"]["content_sha256"] for one in documents] == [wanted] * 2
     printed = capsys.readouterr()
-    assert "1 files are passed over" in printed.err and "recall of square" in printed.out
+    assert "1 file is passed over" in printed.err and "recall of square" in printed.out
 
 
 def test_a_device_that_is_not_there_is_one_sentence(runs, tmp_path, capsys, monkeypatch):

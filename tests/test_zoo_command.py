@@ -120,7 +120,7 @@ def test_card_then_verify_is_sound(bundled, capsys, tmp_path):
     assert "50.0 %" in (bundled / EIGHT / "README.md").read_text()
     assert main(["verify", "--results", str(results)]) == 0
     out = capsys.readouterr().out
-    assert out.count(": sound") == 2 and "agree with 1 results" in out and "logits equal those" in out
+    assert out.count(": sound") == 2 and "agree with 1 result" in out and "logits equal those" in out
 
 
 def spoil_weights(folder):

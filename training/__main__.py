@@ -24,6 +24,7 @@ from zoo.checkpoints.information import CONFIG_FILE
 from zoo.hub.catalog import load
 from zoo.models.allocator import TRAINING, keep_freed_memory
 from zoo.numbers import MOST_PROCESSES, at_least, whole_number
+from zoo.text import counted
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
@@ -126,7 +127,7 @@ def train_all(options: argparse.Namespace) -> None:
             check_same_recipe(out, recipe)
             logging.info("%s is trained already", out)
             continue
-        logging.info("Training %s, %s, %s epochs -> %s", recipe.variant, recipe.loss, recipe.epochs, out)
+        logging.info("Training %s, %s, %s -> %s", recipe.variant, recipe.loss, counted(recipe.epochs, "epoch"), out)
         model, teacher = named_model(recipe.start_from, out), named_model(recipe.distill_from, out)
         if model is not None:
             logging.info("Starting from %s (%s)", model.info.name, model.info.location)

@@ -9,6 +9,7 @@ from evaluation.datasets import SegmentationDataset
 from evaluation.datasets.survey import survey
 from training import TrainingError
 from training.state import TRAINED_ON
+from zoo.text import word_for
 
 VALIDATED_ON = "validated on"
 
@@ -48,7 +49,9 @@ def look_at(
             )
         both = trained & set(found.digests)
         if both and role == VALIDATED_ON:
-            notes.append(f"{len(both)} of its images are trained on too, so its scores say little")
+            notes.append(
+                f"{len(both)} of its images {word_for(len(both), 'is', 'are')} trained on too, so its scores say little"
+            )
         for note in notes:
             logging.warning("%s %s: %s", dataset.name, dataset.split, note)
         trained |= set(found.digests)

@@ -40,6 +40,7 @@ from zoo.config import VARIANTS
 from zoo.hub.catalog import load
 from zoo.numbers import at_least, more_than_zero
 from zoo.places import BUNDLED, RECIPES
+from zoo.text import counted
 
 SEEDS = (0, 1, 2)
 LOSSES = ("ce", "focal", "dice")
@@ -114,7 +115,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "unpack":
             unpack(options.pieces, options.into)
             lacking = missing(options.into)
-            print(f"{options.into}: {f'{len(lacking)} files are still to come' if lacking else 'all files are there'}")
+            still = f"{counted(len(lacking), 'file is', 'files are')} still to come"
+            print(f"{options.into}: {still if lacking else 'all files are there'}")
             return 0
         return work(options)
     except OutOfTime as error:
@@ -137,7 +139,10 @@ def work(options: argparse.Namespace) -> int:
     deadline = time.monotonic() + 60 * options.minutes - MARGIN_SECONDS
     root, runs, out = (path.resolve() for path in (options.data, options.runs, options.out))
     if lacking := missing(root):
-        raise TrainingError(f"{root}: {len(lacking)} files of the pieces are missing or not whole, first {lacking[0]}")
+        raise TrainingError(
+            f"{root}: {counted(len(lacking), 'file of the pieces is', 'files of the pieces are')} missing or not "
+            f"whole, first {lacking[0]}"
+        )
     queue = jobs(root, options.only)
     out.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(weights_folder(root)):

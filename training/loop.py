@@ -62,6 +62,7 @@ from zoo.checkpoints.folder import read_info, save
 from zoo.checkpoints.information import CheckpointInfo
 from zoo.models.fcn import FCN
 from zoo.models.torch_engine import multiplies_bfloat16
+from zoo.text import counted
 
 STEPS_BETWEEN_CHECKS = 20  # reading a loss off a GPU waits for it, so only every so many steps
 
@@ -173,7 +174,9 @@ def train(
             if save_now and accelerator.is_main_process:
                 save_state(out, recipe, step, run.stateful, losses)
             if late:
-                raise OutOfTime(f"{out}: time is up after {step} of {last} steps; resume it to go on from there")
+                raise OutOfTime(
+                    f"{out}: time is up after {step} of {counted(last, 'step')}; resume it to go on from there"
+                )
     return finish(run, out, training_set, last, pretraining(recipe, start_from))
 
 
@@ -231,8 +234,8 @@ def recipe_loss(recipe: Recipe, dataset: SegmentationDataset, device: torch.devi
         listed, classes = listed_weights(recipe.class_weights), dataset.labels.classes
         if len(listed) != len(classes):
             raise TrainingError(
-                f"class_weights: {len(listed)} numbers for {len(classes)} classes; give one for each of "
-                f"{', '.join(classes)}"
+                f"class_weights: {counted(len(listed), 'number')} for {counted(len(classes), 'class', 'classes')}; "
+                f"give one for each of {', '.join(classes)}"
             )
         weights = torch.tensor(listed, device=device)
     options = {"gamma": recipe.gamma, "class_weights": weights, "reduction": recipe.reduction, "total": total}
@@ -260,8 +263,8 @@ def check_end(out: Path, run: Run, step: int) -> None:
     changed = any(getattr(before, name) != getattr(run.recipe, name) for name in ("stop_epoch", "cool_down"))
     if changed and (run.cooling.start < step or run.cooling.stop < step):
         raise TrainingError(
-            f"stop_epoch, cool_down: {step} steps are done, more than the {run.cooling.start} at full rate that these "
-            "leave; give a later end or a shorter cool-down"
+            f"stop_epoch, cool_down: {counted(step, 'step is', 'steps are')} done, more than the "
+            f"{run.cooling.start} at full rate that these leave; give a later end or a shorter cool-down"
         )
 
 

@@ -18,6 +18,7 @@ from evaluation.measuring.evaluate import EvaluationError, check_device
 from training import TrainingError
 from training.recipe import Recipe
 from zoo.models.torch_engine import multiplies_bfloat16
+from zoo.text import counted
 
 TRACKERS = ("none", "tensorboard", "trackio")
 
@@ -102,7 +103,8 @@ def start_accelerator(
     parts = accelerator.num_processes * recipe.accumulate
     if recipe.batch_size % parts:
         raise TrainingError(
-            f"batch_size: {recipe.batch_size} images cannot be divided by {accelerator.num_processes} processes x "
+            f"batch_size: {counted(recipe.batch_size, 'image')} cannot be divided by "
+            f"{counted(accelerator.num_processes, 'process', 'processes')} x "
             f"{recipe.accumulate} accumulated batches; choose a multiple of {parts}"
         )
     return accelerator

@@ -15,6 +15,7 @@ from training.losses import REDUCTIONS, listed_weights, loss_terms
 from zoo.checkpoints.information import checkpoint_name
 from zoo.config import BASELINES, VARIANTS, VGG_BACKBONES, BaselineConfig, FCNConfig
 from zoo.labels import LabelSet
+from zoo.text import counted
 
 CHOICES = {
     "variant": (*VARIANTS, *BASELINES["smp"]),
@@ -133,7 +134,7 @@ class Recipe:
         if self.hold_out_every > 1 and not self.hold_out:
             raise ValueError("hold_out_every: counts the frames of sequences in hold_out; name those too")
         if self.stop_epoch > self.epochs:
-            raise ValueError(f"stop_epoch: {self.stop_epoch} is beyond the {self.epochs} epochs")
+            raise ValueError(f"stop_epoch: {self.stop_epoch} is beyond the {counted(self.epochs, 'epoch')}")
         self._check_encoder()
         self._check_extra()
         loss_terms(self.loss)

@@ -11,6 +11,7 @@ import numpy as np
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from training import TrainingError
 from training.recipe import Recipe
+from zoo.text import counted
 
 
 def open_splits(recipe: Recipe, data: str | Path) -> tuple[SegmentationDataset, SegmentationDataset | None]:
@@ -49,8 +50,8 @@ def split_by_frame(
     others = [index for index, name in enumerate(whole.image_ids) if name not in of_theirs]
     if len(near) >= len(others):
         raise TrainingError(
-            f"hold_out_every: {len(near)} frames would replace as many of the {len(others)} of other sequences; hold "
-            "out shorter sequences"
+            f"hold_out_every: {counted(len(near), 'frame')} would replace as many of the {len(others)} of other "
+            "sequences; hold out shorter sequences"
         )
     kept = np.linspace(0, len(others) - 1, len(others) - len(near)).round().astype(int)
     trained = sorted([*near, *(others[place] for place in kept)])

@@ -24,6 +24,7 @@ from zoo.atomic import write_text
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo
 from zoo.config import FCNConfig
 from zoo.hub.catalog import scan
+from zoo.text import counted
 
 STEPS = 400  # what a fine-tuning run is given, where neither bound of epochs is met
 EPOCHS = range(20, 301)
@@ -83,8 +84,8 @@ def suggest(facts: Facts, start: CheckpointInfo, dataset: str) -> tuple[Recipe, 
     batch = min(8, facts.images)
     steps = steps_per_epoch(facts.images, Recipe(batch_size=batch))
     epochs = min(max(STEPS // steps, EPOCHS.start), EPOCHS.stop - 1)
-    reasons["batch_size"] = f"{facts.images} images to train on"
-    reasons["epochs"] = f"{steps} steps each, {epochs * steps} in all"
+    reasons["batch_size"] = f"{counted(facts.images, 'image')} to train on"
+    reasons["epochs"] = f"{counted(steps, 'step')} each, {epochs * steps} in all"
     crop = min(LARGEST_CROP, max(32, facts.sides[0] // 32 * 32))
     reasons["crop"] = f"photos are {facts.sides[1]}x{facts.sides[0]} (median); as much of one as a step can hold"
     share, rarest = min((share, name) for name, share in facts.shares.items() if share)
@@ -93,7 +94,9 @@ def suggest(facts: Facts, start: CheckpointInfo, dataset: str) -> tuple[Recipe, 
     if share < RARE:
         reasons["loss"] += "; Dice counts every class as a whole"
     every = max(1, epochs // 5) if facts.validation else 0
-    reasons["validate_every"] = f"{facts.validation} images in val" if every else "there is no val to measure on"
+    reasons["validate_every"] = (
+        f"{counted(facts.validation, 'image')} in val" if every else "there is no val to measure on"
+    )
     architecture = {name: getattr(start.config, name) for name in ARCHITECTURE}
     choice = {"start_from": start.name, "dataset": dataset, "loss": loss, "epochs": epochs, "batch_size": batch}
     choice |= {"crop": crop, "scale_low": 0.75, "validate_every": every}
@@ -108,7 +111,7 @@ def warnings(facts: Facts) -> list[str]:
     if not facts.validation:
         found.append("there is no split val, so nothing will tell how good the result is; import with --split 0.2")
     elif facts.validation < 5:
-        found.append(f"val has {facts.validation} images, so its mIoU says little")
+        found.append(f"val has {counted(facts.validation, 'image')}, so its mIoU says little")
     if facts.sides[1] > LARGE_PHOTO:
         found.append(
             f"photos are {facts.sides[1]} pixels long and a crop shows {LARGEST_CROP} of them; reduce photos and masks "

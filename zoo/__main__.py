@@ -32,6 +32,7 @@ from zoo.hub.settings import HubSettings, environment_help
 from zoo.hub.torchvision_weights import baseline_info, is_baseline
 from zoo.numbers import more_than_zero
 from zoo.places import RESULTS, SEEDS
+from zoo.text import counted
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -279,14 +280,14 @@ def run_convert(options) -> None:
     if (Path(options.out) / CONFIG_FILE).is_file():  # it would be replaced
         check_converted(Path(options.out))
     info = convert(options.file, options.out, source=options.source, padding=options.padding, half=options.half)
-    print(f"{info.name} ({info.parameters:,} parameters, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
+    print(f"{info.name} ({counted(info.parameters, 'parameter')}, {info.file_bytes / 1e6:.0f} MB) is in {options.out}")
 
 
 def run_export(options) -> None:
     """Export a checkpoint, compared with its file, and print what came out."""
     model = load_folder(local_folder(options.checkpoint))
     done = export(model, options.out, weights=options.weights, logits=options.logits, photos=options.photos)
-    shared = f"the checkpoint's on {100 * done.agreement:.2f} % of {done.pixels:,} pixels"
+    shared = f"the checkpoint's on {100 * done.agreement:.2f} % of {counted(done.pixels, 'pixel')}"
     print(
         f"{model.info.name}, {options.weights}, {done.file_bytes / 1e6:.1f} MB, is in {done.path}; masks are {shared}"
     )
@@ -303,7 +304,9 @@ def run_site(options) -> None:
     made = {"weights": options.weights, "runtime": options.runtime}
     done = write_static_page(options.out, options.checkpoints, **made, report=print)
     first = f"{done.first_mask_bytes / 1e6:.1f} MB compressed until the first mask"
-    print(f"{len(done.networks)} networks, {done.total_bytes / 1e6:.0f} MB in all, {first}, are in {done.folder}")
+    print(
+        f"{counted(len(done.networks), 'network')}, {done.total_bytes / 1e6:.0f} MB in all, {first}, in {done.folder}"
+    )
     print(f"try it: python -m http.server --directory {shlex.quote(str(done.folder))}")
 
 

@@ -10,6 +10,7 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 
 from evaluation.counting.bootstrap import LEVEL
+from zoo.text import counted
 
 SCHEMA_VERSION = "0.2.1"
 LIBRARY = "fcn-side-by-side"
@@ -91,11 +92,11 @@ def uncertainty(document: dict, interval: dict) -> dict:
     bootstrap = document["protocol"]["bootstrap"]
     method = "percentile bootstrap over images"
     if "blocks" in interval:
-        method += f" and over blocks of {bootstrap['block_frames']} frames, the wider of the two"
+        method += f" and over blocks of {counted(bootstrap['block_frames'], 'frame')}, the wider of the two"
     ends = {"lower": low, "upper": high, "confidence_level": LEVEL, "method": method}
     images = document["dataset"]["images"]
-    counted = {"num_samples": images, "num_bootstrap_samples": bootstrap["resamples"]}
-    return {"uncertainty": {"confidence_interval": ends} | counted}
+    numbers = {"num_samples": images, "num_bootstrap_samples": bootstrap["resamples"]}
+    return {"uncertainty": {"confidence_interval": ends} | numbers}
 
 
 def source_data(dataset: dict, benchmark: str | None) -> dict:

@@ -21,6 +21,7 @@ from evaluation.measuring.evaluate import at_size, batches, forward, inference, 
 from evaluation.measuring.results import Result, ResultError, read_result
 from zoo.atomic import whole_folder
 from zoo.labels import LabelSet
+from zoo.text import counted
 
 MARK = "Scores in per cent, with 95&nbsp;% intervals."  # what every report says
 FILES = re.compile(r"index\.html|image_\d{5,}\.jpg|(?:confusion|reliability|boundary|classes|corruptions|shift)\.svg")
@@ -67,6 +68,7 @@ def _write(target: Path, result: Result, model: nn.Module, dataset: Segmentation
     plots = [_save(figure, target / f"{name}.svg", caption) for name, caption, figure in _plots(result)]
     groups = _image_groups(result, model, dataset, target, device)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["counted"] = counted
     template = environment.from_string(Path(__file__).with_name("report.html").read_text(encoding="utf-8"))
     document = result.document
     page = template.render(
@@ -130,7 +132,7 @@ def _plots(result: Result):
     yield "boundary", "Mean IoU of the pixels close to a label boundary.", _boundary_plot(document)
     yield "classes", "IoU per class with 95 % intervals.", _class_plot(document)
     if corruptions := document.get("corruptions"):
-        images = f"{corruptions['images']} images with each kind of corruption; level 0 is none."
+        images = f"{counted(corruptions['images'], 'image')} with each kind of corruption; level 0 is none."
         shift = {result.name: corruptions}
         yield "corruptions", f"Mean IoU of {images}", corruption_figure(shift)
         yield "shift", f"Calibration error of {images}", corruption_figure(shift, "expected_calibration_error")

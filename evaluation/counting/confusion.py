@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.text import counted
+
 if TYPE_CHECKING:
     import torch
 
@@ -154,7 +156,10 @@ def scores(matrix: torch.Tensor | np.ndarray, class_names: tuple[str, ...]) -> S
     if summed.ndim == 3:
         summed = summed.sum(0)
     if summed.shape != (len(class_names), len(class_names)):
-        raise ValueError(f"confusion matrix is {summed.shape}, expected {len(class_names)} classes on both sides")
+        raise ValueError(
+            f"confusion matrix is {summed.shape}, expected "
+            f"{counted(len(class_names), 'class', 'classes')} on both sides"
+        )
     counts = totals(summed)
     hits, target, prediction = counts
     iou, dice, accuracy = class_iou(counts), ratio(2 * hits, target + prediction), ratio(hits, target)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evaluation.datasets import DATASETS, DatasetError, download, open_dataset
 from evaluation.datasets.survey import survey
+from zoo.text import counted
 
 COMMANDS = {
     "check": "evaluation.datasets.checking.command",
@@ -46,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; nothing half-written is left behind", file=sys.stderr)
         return 130
-    print(f"{options.name} {options.split}: {len(dataset)} images, {len(dataset.labels.classes)} classes, all readable")
+    found = f"{counted(len(dataset), 'image')}, {counted(len(dataset.labels.classes), 'class', 'classes')}"
+    print(f"{options.name} {options.split}: {found}, all readable")
     return 0
 
 

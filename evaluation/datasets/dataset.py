@@ -12,6 +12,7 @@ from zoo.images.photo import ImageError, decode_image, open_image, upright_size
 from zoo.images.stored import Stored, read_stored
 from zoo.images.truth import Reading, to_ids
 from zoo.labels import LabelSet
+from zoo.text import counted, word_for
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,9 @@ def refuse_partial_labels(dataset: SegmentationDataset) -> None:
     """
     if dataset.labelled:
         raise DatasetError(
-            f"{dataset.name}: its masks label {len(dataset.labelled)} of {len(dataset.labels.classes)} classes, "
-            "and a result file has no place for such a mean; 'python -m training.compare' prints it"
+            f"{dataset.name}: its masks label {len(dataset.labelled)} of "
+            f"{counted(len(dataset.labels.classes), 'class', 'classes')}, and a result file has no place for such a "
+            "mean; 'python -m training.compare' prints it"
         )
 
 
@@ -165,7 +167,8 @@ def list_split(
     for kind, paths in (("image", image_paths), ("mask", mask_paths)):
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise DatasetError(f"{missing[0]}: {kind} is missing ({len(missing)} of {len(paths)} images have none)")
+            share = f"{len(missing)} of {counted(len(paths), 'image')} {word_for(len(missing), 'has', 'have')} none"
+            raise DatasetError(f"{missing[0]}: {kind} is missing ({share})")
     stems = tuple(composed(path.stem) for path in image_paths)
     sequences = tuple(composed(sequence(path)) for path in image_paths)
     return SegmentationDataset(name, split, labels, stems, sequences, tuple(image_paths), tuple(mask_paths), **options)

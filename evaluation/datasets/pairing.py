@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from zoo.images.names import composed
+from zoo.text import counted, word_for
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif")
 LITTER = ("thumbs.db", "desktop.ini", "ehthumbs.db")  # of Windows; macOS's files start with a dot
@@ -55,7 +56,10 @@ def match(images: Path, masks: Path) -> Pairs:
         faults.append(missing_mask(photos[missing[0]], missing, photos, labels, masks))
     orphans = [labels[name] for name in labels if name not in photos]
     if orphans:
-        notes.append(f"{masks}: {len(orphans)} masks have no image of their name and are left out ({some(orphans)})")
+        left = counted(
+            len(orphans), "mask has no image of its name and is", "masks have no image of their name and are"
+        )
+        notes.append(f"{masks}: {left} left out ({some(orphans)})")
     names = sorted(name for name in photos if name in labels)
     files = tuple(photos[name] for name in names), tuple(labels[name] for name in names)
     return Pairs(tuple(names), *files, tuple(notes), tuple(faults))
@@ -85,7 +89,8 @@ def passed_over(folder: Path, paths: list[Path]) -> list[str]:
     if not paths:
         return []
     endings = ", ".join(sorted({path.suffix.lower() or "no ending" for path in paths}))
-    return [f"{folder}: {len(paths)} files are passed over, they are no images that can be read ({endings})"]
+    passed = counted(len(paths), "file is passed over, it is no image", "files are passed over, they are no images")
+    return [f"{folder}: {passed} that can be read ({endings})"]
 
 
 def by_name(paths: Iterable[Path], folder: Path, faults: list[str]) -> dict[str, Path]:
@@ -109,7 +114,8 @@ def missing_mask(photo: Path, missing: list[str], photos: dict, labels: dict[str
     expected = masks / f"{missing[0]}.png"
     near = near_miss(missing[0], photo, labels, photos)
     meant = f"; {near.relative_to(masks).as_posix()} is there: give it the image's name" if near else ""
-    return f"{expected}: mask is missing ({len(missing)} of {len(photos)} images have none){meant}"
+    share = f"{len(missing)} of {counted(len(photos), 'image')} {word_for(len(missing), 'has', 'have')} none"
+    return f"{expected}: mask is missing ({share}){meant}"
 
 
 def near_miss(name: str, photo: Path, labels: dict[str, Path], photos: dict[str, Path]) -> Path | None:

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from evaluation.counting.content import content_sha256, image_digest
 from evaluation.datasets.dataset import DatasetError, SegmentationDataset
 from zoo.images.truth import UNLABELLED, hexadecimal
+from zoo.text import counted
 
 WORKERS = 4
 THUMBNAIL = (64, 64)
@@ -79,7 +80,7 @@ class Survey:
             found.append(f"no mask holds {', '.join(absent)}: a class without pixels has no IoU, and teaches nothing")
         twice = len(self.looks) - len(set(self.digests))
         if twice:
-            found.append(f"{twice} images are there twice, with the same mask")
+            found.append(f"{counted(twice, 'image is', 'images are')} there twice, with the same mask")
         return tuple(found)
 
 
@@ -99,13 +100,14 @@ def survey(dataset: SegmentationDataset, *, progress: bool = False) -> Survey:
         raise DatasetError(faults[0])
     if result.present() == dataset.labels.classes[:1] and result.pixels[:, result.void].any():
         raise DatasetError(
-            f"{dataset.mask_paths[0].parent}: the {len(dataset)} masks hold nothing but 0 and void (255), so "
+            f"{dataset.mask_paths[0].parent}: the {counted(len(dataset), 'mask holds', 'masks hold')} nothing but 0 "
+            "and void (255), so "
             f"{result.classes[0]} is the only class in them; if 255 is meant as an object, save the object's id instead"
         )
     if not result.present():
         void = " or ".join(str(value) for value in sorted({result.void, 255}))
         raise DatasetError(
-            f"{dataset.mask_paths[0].parent}: every pixel of the {len(dataset)} masks is void ({void}), "
+            f"{dataset.mask_paths[0].parent}: every pixel of the {counted(len(dataset), 'mask')} is void ({void}), "
             "so there is nothing to learn or measure; void marks what nobody labelled"
         )
     return result

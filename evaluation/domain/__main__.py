@@ -18,6 +18,7 @@ from zoo.models.domain import fit
 from zoo.models.engine import Engine
 from zoo.models.preparation import engine_of
 from zoo.numbers import at_least
+from zoo.text import counted
 
 DRAWINGS = NOISES = 30
 
@@ -70,7 +71,7 @@ def write_statistics(infos: list, train: SegmentationDataset, streets: list[Path
     groups = [*frames.sequences, *map(walk_of, walks)]
     for (name, found), info in zip(descriptors(engines, photos, what="fit").items(), infos, strict=True):
         write_domain(info.location, fit(found, groups), {"camvid train": len(frames), "street": len(walks)})
-        print(f"{name}: statistics of {len(photos)} photos from {len(set(groups))} videos and walks")
+        print(f"{name}: statistics of {counted(len(photos), 'photo')} from {len(set(groups))} videos and walks")
 
 
 def print_told(engines: dict[str, Engine], val: SegmentationDataset, streets: list[Path], options) -> None:
@@ -103,7 +104,8 @@ def print_told(engines: dict[str, Engine], val: SegmentationDataset, streets: li
 def print_calibration(engines: dict[str, Engine], val: SegmentationDataset) -> None:
     """One table per checkpoint: what each way of spoiling does to mIoU, confidence and calibration."""
     for name, engine in engines.items():
-        print(f"\n{name:36}{'mIoU':>8}{'confidence':>12}{'off by':>8}{'beyond':>8}   in %, {len(val)} frames of val")
+        measured = f"   in %, {counted(len(val), 'frame')} of val"
+        print(f"\n{name:36}{'mIoU':>8}{'confidence':>12}{'off by':>8}{'beyond':>8}{measured}")
         for condition in CONDITIONS:
             row = spoilt(engine, val, condition)
             values = [f"{100 * row[key]:.1f}" for key in ("miou", "confidence", "calibration_error", "beyond")]

@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from evaluation.measuring.evaluate import forward, inference
+from zoo.text import counted
 
 
 def measure_cost(
@@ -134,5 +135,5 @@ def device_name(device: torch.device) -> str:
         for line in cpu_facts.read_text(encoding="utf-8", errors="replace").splitlines():
             key, _, value = line.partition(":")
             if key.strip() == "model name" and value.strip():
-                return f"{value.strip()}, {os.cpu_count()} cores"
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+                return f"{value.strip()}, {counted(os.cpu_count() or 1, 'core')}"
+    return f"{platform.processor() or platform.machine()}, {counted(os.cpu_count() or 1, 'core')}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field
 
 from zoo.records import Fraction, Line, Number, Record, Whole, facts, says
-from zoo.text import Message
+from zoo.text import Message, counted
 
 SCHEMA_VERSION = 1
 MOST_IMAGES = 10_000_000
@@ -286,7 +286,7 @@ def flaw_in_classes(record: ResultRecord) -> str:
         if set(values) != classes:
             return f"{name}: must name the classes of dataset.classes and no other"
     if any(len(row) != len(classes) for row in (record.confusion_matrix, *record.confusion_matrix)):
-        return f"confusion_matrix: needs {len(classes)} rows of {len(classes)} counts"
+        return f"confusion_matrix: needs {counted(len(classes), 'row')} of {counted(len(classes), 'count')}"
     return ""
 
 

@@ -78,3 +78,10 @@ test("an unknown language does not break numbers", () => {
   assert.equal(locale(), "en");
   assert.equal(percent(0.5), "50.0");
 });
+
+test("a text chooses its words by a number", () => {
+  speak({ done: "{done} of {total} {total:mask|masks} {done:is|are} ready" }, "en");
+  assert.equal(text("done", { done: 0, total: 1 }), "0 of 1 mask are ready");
+  assert.equal(text("done", { done: "1", total: "1.000" }), "1 of 1.000 masks is ready");
+  assert.equal(text("done", { done: 2 }), "2 of {total} {total:mask|masks} are ready");
+});

@@ -24,6 +24,7 @@ from zoo.checkpoints.terms import METHOD_CITATION, terms_of
 from zoo.checkpoints.titles import variant_title
 from zoo.config import FCNConfig
 from zoo.images.photo import LONG_SIDE
+from zoo.text import counted
 
 CARD_FILE = "README.md"
 TEMPLATE_FILE = "card_template.md"
@@ -60,7 +61,7 @@ def card(
 
     terms = terms_of(info)
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"text": _text, "plain": _plain}
+    environment.filters |= {"text": _text, "plain": _plain, "counted": counted}
     template = environment.from_string((Path(__file__).parent / TEMPLATE_FILE).read_text(encoding="utf-8"))
     text = template.render(
         front_matter=front_matter(info, results, benchmark),
@@ -290,7 +291,7 @@ def _training_rows(training: dict, prefix: str = ""):
         if isinstance(value, dict):
             yield from _training_rows(value, f"{prefix}{name}.")
         elif isinstance(value, list):
-            yield f"{prefix}{name}", ", ".join(map(str, value)) if len(value) <= 8 else f"{len(value)} values"
+            yield f"{prefix}{name}", ", ".join(map(str, value)) if len(value) <= 8 else counted(len(value), "value")
         elif value not in (None, ""):
             yield f"{prefix}{name}", str(value)
 

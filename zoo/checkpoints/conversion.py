@@ -16,6 +16,7 @@ from zoo.checkpoints.folder import file_sha256, save
 from zoo.checkpoints.information import CheckpointError, CheckpointInfo, checkpoint_name
 from zoo.labels import PASCAL_VOC, LabelSet
 from zoo.models.fcn import FCN, FCNConfig, bilinear_kernel
+from zoo.text import counted, word_for
 
 SOURCES = ("wkentaro",)
 # Mean colour of the ILSVRC 2012 training images, blue, green, red, 0..255 (voc_layers.py of the authors' code).
@@ -91,14 +92,19 @@ def config_for(state: dict[str, torch.Tensor], labels: LabelSet, *, padding: str
     needed = {f"{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
     needed |= {f"{layer}.weight" for layer in UPSCORES[variant]}
     if wrong := sorted(needed - state.keys()):
-        raise CheckpointError(f"a {variant} needs the tensor {wrong[0]}, which is missing ({len(wrong)} are)")
+        verb = word_for(len(wrong), "is", "are")
+        raise CheckpointError(f"a {variant} needs the tensor {wrong[0]}, which is missing ({len(wrong)} {verb})")
     if wrong := sorted(state.keys() - needed):
-        raise CheckpointError(f"a {variant} has no tensor {wrong[0]} ({len(wrong)} are unknown)")
+        raise CheckpointError(
+            f"a {variant} has no tensor {wrong[0]} ({len(wrong)} {word_for(len(wrong), 'is', 'are')} unknown)"
+        )
     if at_once and variant != "fcn8s":
         raise CheckpointError(f"at_once goes with fcn8s, these are the weights of a {variant}")
     classes = len(state["score_fr.weight"])
     if classes != len(labels.classes):
-        raise CheckpointError(f"the weights know {classes} classes, {labels.title} has {len(labels.classes)}")
+        raise CheckpointError(
+            f"the weights know {counted(classes, 'class', 'classes')}, {labels.title} has {len(labels.classes)}"
+        )
     fixed = [is_bilinear(state[f"{layer}.weight"]) for layer in UPSCORES[variant]]
     return FCNConfig(
         variant=variant,

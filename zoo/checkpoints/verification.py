@@ -16,6 +16,7 @@ from zoo.checkpoints.folder import GOLDEN_FILE, load_folder, read_info, safetens
 from zoo.checkpoints.information import INDEX_FILE, WEIGHTS_FILE, CheckpointError, CheckpointInfo
 from zoo.checkpoints.shards import weights_paths
 from zoo.models.protocol import Network
+from zoo.text import counted
 
 LOGITS_TOLERANCE = 1e-3  # of the largest logit; between processors and torch versions
 
@@ -117,5 +118,5 @@ def _card(info: CheckpointInfo, folder: Path, results: Sequence[dict]) -> tuple[
         name = f"{RESULTS_FOLDER}/{file.name}"
         if eval_results(info, results, named_repository(file)).get(name) != file.read_text(encoding="utf-8"):
             wrong.append(f"{name}: is not what the results give; write it again with: python -m zoo card")
-    agree = f"{CARD_FILE} and {RESULTS_FOLDER} agree with {len(results)} results"
+    agree = f"{CARD_FILE} and {RESULTS_FOLDER} agree with {counted(len(results), 'result')}"
     return [f"{CARD_FILE} has front matter" if not results else agree] if not wrong else [], wrong

@@ -11,6 +11,7 @@ from torch import nn
 
 from zoo.config import BACKBONES, RESNET_BACKBONES, VGG_BACKBONES
 from zoo.models.architecture import PAPER_PADDING, VGG16_CHANNELS
+from zoo.text import word_for
 
 
 class Encoder(nn.Module):
@@ -137,7 +138,10 @@ def transplant(encoder: Encoder, head: nn.Module | None, state: dict[str, torch.
     needed = [name for name in names.values() if not name.endswith("num_batches_tracked")]
     missing = [name for name in needed if name not in state]
     if missing:
-        raise ValueError(f"{missing[0]} is missing ({len(missing)} of the {len(needed)} tensors of {backbone} are)")
+        raise ValueError(
+            f"{missing[0]} is missing ({len(missing)} of the {len(needed)} tensors of {backbone} "
+            f"{word_for(len(missing), 'is', 'are')})"
+        )
     known = set(names.values())
     unknown = [name for name in state if name not in known and not name.startswith(("classifier.", "fc."))]
     if unknown:

@@ -14,7 +14,7 @@ from zoo.images.photo import LONG_SIDE
 from zoo.page.comparison import group_by, presets
 from zoo.page.components import snippets
 from zoo.page.values import data_url, describe
-from zoo.text import language_name, languages, texts
+from zoo.text import fill, language_name, languages, texts
 
 SNIPPETS = {"python": "Python", "javascript": "JavaScript", "curl": "curl", "mcp": "MCP"}
 WORKS = ("image", "batch", "video")  # for each of which there is a snippet, but for MCP's, whose settings serve all
@@ -78,7 +78,7 @@ def strip_value(selected: str | None, language: str) -> dict:
     for number, example in enumerate(examples(), 1):
         with Image.open(example.photo) as photo:
             photo.thumbnail(THUMBNAIL)
-            title = strings[EXAMPLE_TITLES[example.split]].format(number=number)
+            title = fill(strings[EXAMPLE_TITLES[example.split]], number=number)
             items.append({"name": example.name, "title": title, "src": data_url(jpeg_bytes(photo), "jpeg")})
     return {"items": items, "selected": selected, "strings": strings}
 

@@ -42,7 +42,7 @@ from zoo.page.values import (
 from zoo.page.video import Film
 from zoo.page.visit import read_visit
 from zoo.page.visitors import bring_in, keep_added
-from zoo.text import Message, document, in_language, number, texts
+from zoo.text import Message, document, fill, in_language, number, texts
 
 logger = logging.getLogger("zoo")
 
@@ -90,10 +90,9 @@ class Page(Offer):
         """Viewer, IoU table, comparison and status line for the present state of `work`."""
         viewer = viewer_value(work, self.scores, language)
         finished, total = len(work.results) + len(work.errors), len(work.infos)
-        done = "status_done" if total > 1 else "status_done_one"
-        key = done if finished == total else "status_running"
+        key = "status_done" if finished == total else "status_running"
         decimals = number(seconds, language, 1) if seconds >= 0.05 else f"< {number(0.1, language, 1)}"
-        status = texts(language)[key].format(finished=finished, total=total, seconds=decimals)
+        status = fill(texts(language)[key], finished=finished, total=total, seconds=decimals)
         self.remember(work)
         return viewer, iou_value(work, self.image_scores(work), language), work, status
 
@@ -187,7 +186,7 @@ class Page(Offer):
         """Tell the visitor of checkpoints that an address names and that are not on offer."""
         if missing:
             names = ", ".join(missing)
-            warn(texts(language)["warning_unknown_checkpoints"].format(names=names), language)
+            warn(fill(texts(language)["warning_unknown_checkpoints"], names=names), language)
 
     def revisit(self, added: dict, request: gr.Request, event: gr.EventData):
         """Photo, truth, checkpoint list and strip of another step of the browser's history."""

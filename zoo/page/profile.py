@@ -30,6 +30,7 @@ from zoo.page.comparison import View
 from zoo.page.offer import Offer
 from zoo.page.values import viewer_value
 from zoo.places import REPOSITORY
+from zoo.text import counted
 from zoo.working_size import resize_photo
 
 ROOMS = tuple(f"{REPOSITORY / name}/" for name in ("zoo", "evaluation", "training"))
@@ -92,8 +93,11 @@ def print_calls(calls: Counter) -> None:
     for (caller, callee), number in sorted(calls.items()):
         print(f"{number:5}  {caller} -> {callee}")
     both = sorted(pair for pair in calls if pair[::-1] in calls and pair[0] < pair[1])
-    print(f"{sum(calls.values())} calls between {len({file for pair in calls for file in pair})} files")
-    print(f"{len(both)} pairs of files call each other" + "".join(f"\n  {a} <-> {b}" for a, b in both))
+    print(f"{counted(sum(calls.values()), 'call')} between {len({file for pair in calls for file in pair})} files")
+    print(
+        f"{counted(len(both), 'pair of files calls', 'pairs of files call')} each other"
+        + "".join(f"\n  {a} <-> {b}" for a, b in both)
+    )
 
 
 def measure_times(photo: Path, checkpoint: str, rounds: int) -> dict[str, float]:

@@ -19,7 +19,7 @@ from zoo.hub.download import amount
 from zoo.images.encoding import png_bytes
 from zoo.labels import Colour, LabelSet
 from zoo.page.comparison import Comparison, Result, Rung
-from zoo.text import Message, class_titles, in_language, number, texts
+from zoo.text import Message, class_titles, fill, in_language, number, texts
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal content gives equal files
 
@@ -103,7 +103,7 @@ def told(info: CheckpointInfo, trained_on: str) -> str:
     """A panel's second line: in words what a checkpoint was trained on, and what tells it from others of its title."""
     others = [part for part in subtitle(info).split(" · ") if part != info.trained_on]
     dataset = info.trained_on.replace(info.dataset, info.labels.title, 1)
-    return " · ".join([trained_on.format(dataset=dataset), *others])
+    return " · ".join([fill(trained_on, dataset=dataset), *others])
 
 
 def kept_value(comparison: Comparison) -> dict:
@@ -165,7 +165,7 @@ def rungs_value(info: CheckpointInfo, rungs: list[Rung], mious: dict[str, float 
     shown = {rung.name: {"src": data_url(rung.mask_png), "miou": mious.get(rung.name)} for rung in rungs}
     steps = ladder_steps([(rung.name, rung.stride) for rung in rungs], language)
     steps = [step | shown[step["name"]] if "name" in step else step for step in steps]
-    heading = strings["rungs_title"].format(title=title(info))
+    heading = fill(strings["rungs_title"], title=title(info))
     return {"title": heading, "steps": steps, "strings": strings, "locale": language}
 
 
@@ -187,13 +187,13 @@ def rung_words(name: str, stride: int, strings: dict[str, str]) -> tuple[str, st
     """Title and explanation of one score map; every network's first one is 'score 32'."""
     kind = name.split()[0]
     explanation = "inside_first" if name == "score 32" else f"inside_{kind}"
-    heading = strings[f"inside_{kind}_title"].format(stride=stride)
-    return heading, strings[explanation].format(stride=stride, coarser=2 * stride)
+    heading = fill(strings[f"inside_{kind}_title"], stride=stride)
+    return heading, fill(strings[explanation], stride=stride, coarser=2 * stride)
 
 
 def times(factor: int, strings: dict[str, str]) -> dict:
     """The sign between two score maps of which the first is enlarged."""
-    return {"sign": f"×{factor}", "told": strings["rungs_times"].format(factor=factor)}
+    return {"sign": f"×{factor}", "told": fill(strings["rungs_times"], factor=factor)}
 
 
 def inside_choices(comparison: Comparison) -> list[tuple[str, str]]:
@@ -354,7 +354,7 @@ def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) ->
     strings = texts(language)
     if all(score.get("by_chance") for score in scores.values()):
         dataset = comparison.truth.labels.title
-        strings = strings | {"iou_explanation": strings["iou_chance"].format(dataset=dataset)}
+        strings = strings | {"iou_explanation": fill(strings["iou_chance"], dataset=dataset)}
     rows.append({"name": strings["iou_mean"], "color": None, "values": [score["miou"] for score in scores.values()]})
     infos = [comparison.results[name].info for name in scores]
     return {"columns": [title(info) for info in infos], "rows": rows, "strings": strings}

@@ -13,7 +13,7 @@ from zoo.hub.background import watched
 from zoo.hub.catalog import Catalog
 from zoo.hub.requests import HubError
 from zoo.page.values import hub_progress
-from zoo.text import Message, texts
+from zoo.text import Message, fill, texts
 
 if TYPE_CHECKING:
     pass
@@ -42,7 +42,7 @@ def bring_in(catalog: Catalog, text: str, language: str) -> Iterator[tuple[str, 
     yield texts(language)["hub_reading"], None
     for amount in watched(add, lambda: found.get("amount")):
         yield hub_progress(*amount, language), None
-    yield texts(language)["hub_added"].format(name=found["info"].offered_as), found["info"]
+    yield fill(texts(language)["hub_added"], name=found["info"].offered_as), found["info"]
 
 
 def keep_added(added: dict[str, CheckpointInfo], info: CheckpointInfo) -> dict[str, CheckpointInfo]:

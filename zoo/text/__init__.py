@@ -2,7 +2,8 @@
 
 `LANGUAGE.json` has the sections 'page', 'viewer', 'table', 'learn', 'classes' and 'gradio' (what Gradio itself says in
 English whatever the language). English is the reference: what a language lacks is said in English, and `missing` lists
-it. Nothing is read before it is asked for, nothing of ours is imported.
+it. A text may choose between two words by a number: `{total} {total:mask|masks}` says "1 mask" and "2 masks".
+Nothing is read before it is asked for, nothing of ours is imported.
 """
 
 import json
@@ -43,7 +44,32 @@ def _filled(key: str, values: dict[str, object], language: str) -> str:
         plain = isinstance(value, (int, float)) and not isinstance(value, bool)
         return number(value, language) if plain else in_language(value, language)
 
-    return texts(language)[key].format(**{name: said(value) for name, value in values.items()})
+    return fill(texts(language)[key], **{name: said(value) for name, value in values.items()})
+
+
+def fill(pattern: str, **values: object) -> str:
+    """A text with its placeholders filled, and its words that depend on a number chosen. Raises KeyError."""
+    return pattern.format(
+        **{name: _Filling(value) if isinstance(value, (str, int)) else value for name, value in values.items()}
+    )
+
+
+class _Filling(str):
+    """What stands in a placeholder; `{total:mask|masks}` chooses a word by it."""
+
+    def __format__(self, specification: str) -> str:
+        one, bar, many = specification.partition("|")
+        return word_for(self, one, many) if bar else super().__format__(specification)
+
+
+def word_for(number: object, one: str, many: str) -> str:
+    """`one` for the number 1, written or not, `many` for all others."""
+    return one if str(number) == "1" else many
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and what is counted, in English: '1 mask', '2 masks'; `many` where it is not `one` with an s."""
+    return f"{number:,} {word_for(number, one, f'{one}s' if many is None else many)}"
 
 
 @cache

@@ -14,6 +14,7 @@ from evaluation.datasets.checking.report import split_table, write_page
 from evaluation.datasets.checking.suspects import Predict, suspect_findings
 from evaluation.datasets.dataset import DatasetError
 from zoo.checkpoints.information import CheckpointError
+from zoo.text import counted
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,5 +97,5 @@ def text_of(found: Check) -> str:
     lines = [split_table(found), ""]
     lines += [f"{finding.level}: {finding.split}: {finding.text}" for finding in found.findings]
     counts = {level: sum(finding.level == level for finding in found.findings) for level in LEVELS}
-    lines.append(", ".join(f"{number} {level}{'' if number == 1 else 's'}" for level, number in counts.items()))
+    lines.append(", ".join(counted(number, level) for level, number in counts.items()))
     return "\n".join(lines)

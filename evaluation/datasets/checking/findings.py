@@ -16,6 +16,7 @@ from evaluation.datasets.folder import SPLITS, open_leniently
 from evaluation.datasets.pairing import some
 from evaluation.datasets.survey import Look, look_at, palette_faults
 from zoo.images.truth import Reading
+from zoo.text import counted, word_for
 
 KNOWN_SPLITS = {"camvid": ("train", "val", "test"), "voc": ("train", "val"), "sbd": ("train", "val")}
 LEVELS = ("error", "warning", "note")
@@ -150,11 +151,13 @@ def void_findings(split: str, found: Split) -> list[Finding]:
     findings, share = [], void.sum() / total.sum()
     empty = np.flatnonzero(read & (void == total))
     if len(empty) == read.sum():
-        text = f"all {len(empty)} masks are void all over; nothing can be learnt or measured"
+        text = word_for(len(empty), "the one mask is", f"all {len(empty)} masks are")
+        text += " void all over; nothing can be learnt or measured"
         return [Finding("error", "void", split, text, paths(dataset, empty), tuple(empty[:6].tolist()))]
     if len(empty):
         text = (
-            f"{len(empty)} masks are void all over ({some(paths(dataset, empty))}); nobody labelled them, or 255 was "
+            f"{counted(len(empty), 'mask is', 'masks are')} void all over ({some(paths(dataset, empty))}); "
+            f"nobody labelled {word_for(len(empty), 'it', 'them')}, or 255 was "
         )
         text += "meant as a class"
         findings.append(Finding("warning", "void", split, text, paths(dataset, empty), tuple(empty[:6].tolist())))
@@ -169,9 +172,8 @@ def void_findings(split: str, found: Split) -> list[Finding]:
         findings.append(Finding("error", "0 and 255", split, text))
     white = np.flatnonzero(read & (pixels[:, 0] > 0) & (void > 0) & (pixels[:, 0] + void == total))
     if len(labels.classes) == 2 and labels.void == 255 and 0 < len(white) < read.sum() and len(values) > 2:
-        text = (
-            f"{len(white)} masks hold only 0 and 255, others also 1 ({some(paths(dataset, white))}); 255 is void, so "
-        )
+        text = f"{counted(len(white), 'mask holds', 'masks hold')} only 0 and 255, others also 1 "
+        text += f"({some(paths(dataset, white))}); 255 is void, so "
         text += f"if it is meant as {labels.classes[1]} there, save it as 1"
         findings.append(Finding("warning", "0 and 255", split, text, paths(dataset, white), tuple(white[:6].tolist())))
     return findings
@@ -204,7 +206,8 @@ def content_findings(split: str, found: Split) -> list[Finding]:
     empty = np.flatnonzero(read & (counts[:, 1:].sum(1) == 0) & (counts[:, 0] > 0))
     if held.sum() > 1 and len(empty) and classes == 2:
         text = (
-            f"{len(empty)} of {read.sum()} masks hold {dataset.labels.classes[0]} alone ({some(paths(dataset, empty))})"
+            f"{len(empty)} of {counted(int(read.sum()), 'mask')} {word_for(len(empty), 'holds', 'hold')} "
+            f"{dataset.labels.classes[0]} alone ({some(paths(dataset, empty))})"
         )
         level = "warning" if len(empty) > read.sum() / 2 else "note"
         findings.append(Finding(level, "empty masks", split, text, paths(dataset, empty), tuple(empty[:6].tolist())))
@@ -228,7 +231,8 @@ def size_findings(split: str, found: Split) -> list[Finding]:
     findings = []
     if small:
         files = tuple(found.dataset.image_paths[index] for index in small)
-        text = f"{len(small)} images have a side below {SMALL_SIDE} pixels, a cell of the coarsest score map "
+        text = f"{counted(len(small), 'image has', 'images have')} a side below {SMALL_SIDE} pixels, "
+        text += "a cell of the coarsest score map "
         text += f"({some(files)})"
         findings.append(Finding("warning", "small images", split, text, files))
     if len(sizes) > 1:

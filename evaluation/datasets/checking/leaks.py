@@ -11,6 +11,7 @@ from PIL import Image, ImageFilter
 
 from evaluation.datasets.checking.findings import Check, Finding, Split
 from evaluation.datasets.survey import THUMBNAIL
+from zoo.text import counted, word_for
 
 ALIKE = 0.8  # least correlation of two structures; eyes' backgrounds reach 0.7, a copy at half the size 0.85
 STRONGEST = 3  # times the median: no edge, such as the rim of a picture, outweighs the rest
@@ -45,11 +46,12 @@ def kind_of(sequences: list[str]) -> str:
 def shared_images(first: str, second: str, one: Split, other: Split, pairs: list[tuple[int, int]]) -> Finding:
     """The finding of images that lie in both splits."""
     a, b = pairs[0]
+    number = len({place for _, place in pairs})
     names = f"{one.dataset.image_paths[a].name} and {other.dataset.image_paths[b].name}"
     text = (
-        f"{len({place for _, place in pairs})} images lie in {first} too, as they are or nearly ({names}); take them "
+        f"{counted(number, 'image lies', 'images lie')} in {first} too, as {word_for(number, 'it is', 'they are')} "
+        f"or nearly ({names}); take {word_for(number, 'it', 'them')} out of one of the two"
     )
-    text += "out of one of the two"
     files = tuple(other.dataset.image_paths[place] for _, place in pairs)
     return Finding("warning", "leak", second, text, files, tuple(place for _, place in pairs[:6]))
 
@@ -75,7 +77,7 @@ def copies_within(name: str, split: Split, structures: np.ndarray) -> list[Findi
 def twice(level: str, kind: str, name: str, split: Split, pairs: list[tuple[int, int]], what: str) -> Finding:
     """A finding on pairs of images within a split."""
     first, second = (split.dataset.image_paths[place] for place in pairs[0])
-    text = f"{what}, {len(pairs)} times ({first.name} and {second.name})"
+    text = f"{what}, {counted(len(pairs), 'time')} ({first.name} and {second.name})"
     files = tuple(split.dataset.image_paths[b] for _, b in pairs)
     return Finding(level, kind, name, text, files, tuple(place for pair in pairs[:3] for place in pair))
 

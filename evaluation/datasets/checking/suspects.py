@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from evaluation.datasets.checking.findings import Check, Finding, percent
 from evaluation.datasets.pairing import some
+from zoo.text import counted, word_for
 
 SURE = 0.9  # least confidence of every checkpoint
 SUSPICIOUS = 0.02  # share of an image's labelled pixels
@@ -42,7 +43,9 @@ def suspect_findings(found: Check, checkpoints: dict[str, Predict], *, progress:
         suspects = [index for index in order if shares[index] > max(SUSPICIOUS, TIMES_USUAL * usual)]
         if suspects:
             files = tuple(dataset.mask_paths[index] for index in suspects)
-            text = f"{len(suspects)} masks may be wrong: {len(checkpoints)} checkpoints agree against up to "
-            text += f"{percent(shares[suspects[0]])} of their pixels, the usual is {percent(usual)} ({some(files)})"
+            text = f"{counted(len(suspects), 'mask')} may be wrong: "
+            text += f"{counted(len(checkpoints), 'checkpoint speaks', 'checkpoints agree')} against up to "
+            text += f"{percent(shares[suspects[0]])} of {word_for(len(suspects), 'its', 'their')} pixels, "
+            text += f"the usual is {percent(usual)} ({some(files)})"
             findings.append(Finding("warning", "labels", name, text, files, tuple(suspects[:SHOWN])))
     return findings

@@ -29,6 +29,7 @@ from evaluation.datasets.importers.project import (
     take,
 )
 from evaluation.datasets.importers.splitting import SUBSETS
+from zoo.text import counted
 
 LISTS = ("images", "annotations", "categories")
 
@@ -56,7 +57,8 @@ def read_coco(source: str, options: Options) -> Project:
             project.samples.append(make_sample(image, path, finder, draw))
         bare = sum(not by_image[image_id] for image_id in images)
         if bare:
-            project.notes.append(f"{path.name}: {bare} photos without annotations are all {unlabelled_name(classes)}")
+            alike = counted(bare, "photo without annotations is", "photos without annotations are")
+            project.notes.append(f"{path.name}: {alike} all {unlabelled_name(classes)}")
     return project
 
 

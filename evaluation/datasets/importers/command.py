@@ -17,6 +17,7 @@ from evaluation.datasets.importers import IMPORTERS, format_name, read_project
 from evaluation.datasets.importers.project import VOID, Options, Project
 from evaluation.datasets.importers.writing import SPLITS, Written, write_project
 from zoo.numbers import more_than_zero
+from zoo.text import counted
 
 
 def arguments_parser() -> argparse.ArgumentParser:
@@ -96,7 +97,11 @@ def summary(project: Project, written: Written) -> list[str]:
     """What was imported, in lines: images and split, a table of classes, void, what is not in the masks."""
     splits = [name for name in SPLITS if written.images[name]]
     counts = ", ".join(f"{written.images[name]} {name}" for name in splits)
-    lines = [f"{sum(written.images.values())} photos: {counts}; {written.division}", f"classes: {project.order}", ""]
+    lines = [
+        f"{counted(sum(written.images.values()), 'photo')}: {counts}; {written.division}",
+        f"classes: {project.order}",
+        "",
+    ]
     lines += table(written, splits)
     for sentence in project.void:
         lines.append(f"void: {sentence}")

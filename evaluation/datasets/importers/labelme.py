@@ -28,6 +28,7 @@ from evaluation.datasets.importers.project import (
     subset_of,
     take,
 )
+from zoo.text import word_for
 
 LINE_WIDTH = 10
 POINT_RADIUS = 5
@@ -96,7 +97,9 @@ def read_shape(shape: dict, source: str):
     least = {"linestrip": 2, "points": 1}.get(kind)
     if len(pairs) != POINTS.get(kind, len(pairs)) or (least and len(pairs) < least):
         expected = POINTS.get(kind) or f"at least {least}"
-        raise DatasetError(f"{source}: a {kind} has {expected} points, here {len(pairs)}")
+        raise DatasetError(
+            f"{source}: a {kind} has {expected} {word_for(least or expected, 'point', 'points')}, here {len(pairs)}"
+        )
     if kind == "mask":
         return partial(mask_region, take(shape, "mask", str, source), pairs, source=source)
     return partial(shape_region, kind, pairs, source=source)

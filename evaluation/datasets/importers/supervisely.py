@@ -24,6 +24,7 @@ from evaluation.datasets.importers.project import (
     take,
 )
 from evaluation.datasets.importers.splitting import SUBSETS
+from zoo.text import counted
 
 
 def read_supervisely(source: str, options: Options) -> Project:
@@ -92,7 +93,9 @@ def read_object(item: dict, where: str):
         (x0, y0), (x1, y1) = rings[0]
         rings[0] = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
     if len(rings[0]) < 3:
-        raise DatasetError(f"{where}: a polygon of {len(rings[0])} points; correct it in the tool and export again")
+        raise DatasetError(
+            f"{where}: a polygon of {counted(len(rings[0]), 'point')}; correct it in the tool and export again"
+        )
     return partial(polygon_region, rings, source=where)
 
 

@@ -26,10 +26,20 @@ export function hasText(key) {
   return Object.hasOwn(said.strings, key);
 }
 
-/** The text called `key`, its {places} filled from `parts`; the key itself where there is no such text. */
+const PLACE = /\{(\w+)(?::([^{}|]*)\|([^{}|]*))?\}/g;
+
+/**
+ * The text called `key`, its {places} filled from `parts`; the key itself where there is no such text. A place such as
+ * {total:mask|masks} gives the first word for 1 and the second for all other numbers.
+ */
 export function text(key, parts = {}) {
   const pattern = hasText(key) ? said.strings[key] : key;
-  return pattern.replace(/\{(\w+)\}/g, (place, name) => (Object.hasOwn(parts, name) ? String(parts[name]) : place));
+  return pattern.replace(PLACE, (place, name, single, several) => {
+    if (!Object.hasOwn(parts, name)) return place;
+    const part = String(parts[name]);
+    if (several === undefined) return part;
+    return part === "1" ? single : several;
+  });
 }
 
 /** The text called `prefix_value` where there is one, else the value itself: "fcn8s" -> "FCN-8s". */

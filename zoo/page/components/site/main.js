@@ -97,9 +97,8 @@ const labelsOf = (names) => page.data.networks[names[0]].labels;
 function tell(work) {
   const total = work.names.length;
   const finished = Object.keys({ ...work.results, ...work.errors }).length;
-  const done = total > 1 ? "status_done" : "status_done_one";
   const seconds = decimal(work.seconds ?? 0, 1);
-  status(text(finished === total ? done : "status_running", { finished, total, seconds }));
+  status(text(finished === total ? "status_done" : "status_running", { finished, total, seconds }));
   one("#status").dataset.masks = finished;
   one("#status").dataset.milliseconds = Object.values(work.results).at(-1)?.milliseconds.toFixed(0) ?? "";
   one("#status").dataset.done = finished === total ? total : 0;

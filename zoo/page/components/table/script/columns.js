@@ -48,7 +48,7 @@ function percentColumn(id, value = (row) => row[id], extra = {}) {
 /** Where and how a time was measured, of a row or one of its timings; times compare within one such place only. */
 export function deviceOf(timing) {
   const count = isNumber(timing.threads) ? timing.threads : 0;
-  const threads = count > 0 ? text(count === 1 ? "one_thread" : "threads", { count }) : "";
+  const threads = count > 0 ? text("threads", { count }) : "";
   return [timing.device, threads, timing.precision].filter(Boolean).join(", ");
 }
 

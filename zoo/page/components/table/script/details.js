@@ -75,7 +75,7 @@ function rankText(row) {
     split: row.split,
   };
   const above = row.rank - 1;
-  const reason = above === 0 ? "rank_none_above" : above === 1 ? "rank_one_above" : "rank_above";
+  const reason = above === 0 ? "rank_none_above" : "rank_above";
   return `${text("rank_of", place)} ${text(reason, { count: decimal(above) })}`;
 }
 

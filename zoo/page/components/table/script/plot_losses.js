@@ -101,7 +101,7 @@ function lossPicture(rows, classes, width) {
 /** Name of a loss in the legend, with how many seeds stand behind its marks. */
 function lossEntry(row) {
   const count = Math.max(1, row.seeds?.length ?? 0);
-  const seeds = text(count === 1 ? "seed_count_one" : "seed_count", { count: decimal(count) });
+  const seeds = text("seed_count", { count: decimal(count) });
   return [lossIndex(row.loss ?? ""), `${titleOf("loss", row.loss) || "–"} (${seeds})`];
 }
 
