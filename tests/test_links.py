@@ -4,6 +4,7 @@ import re
 
 import httpx
 import pytest
+from site_page import needs_engine, served
 
 from zoo.page.links import links, repository
 
@@ -32,6 +33,47 @@ def test_all_that_there_is_is_linked(language):
         "LICENSE-2.0",
     ]
     assert len(re.findall(r"\]\(", links(language, {}))) == 4
+
+
+# Every "·" in a footer that is seen: whether something stands before and after it on its line.
+SEPARATORS = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (!node.data.includes("·") || !node.parentElement.closest("footer, #links")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const box = range.getBoundingClientRect();
+    if (!box.width) continue;
+    const links = [...node.parentElement.closest("footer, #links").querySelectorAll("a, button")];
+    const boxes = links.map((link) => link.getBoundingClientRect());
+    const beside = boxes.filter((link) => link.width && link.top < box.bottom && link.bottom > box.top);
+    const before = beside.some((link) => link.right <= box.left + 1);
+    const after = beside.some((link) => link.left >= box.right - 1);
+    found.push([node.parentElement.outerHTML, before, after]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("language", ["en-US", "pt-BR"])
+def test_no_separator_stands_alone_on_a_phone(visit, language):
+    tab = visit(viewport={"width": 360, "height": 740}, language=language)
+    tab.locator("footer button:visible").first.wait_for()
+    assert tab.locator("#links a").count() >= 3
+    assert [said for said, before, after in tab.evaluate(SEPARATORS) if not (before and after)] == []
+    rows = tab.locator("#links a").evaluate_all("links => links.map((link) => link.getBoundingClientRect().top)")
+    assert len(set(rows)) > 1  # they do not fit one line, so separators would stand at its ends
+
+
+@needs_engine
+def test_no_separator_stands_alone_on_the_static_page(site_folder, browser):
+    with served(site_folder) as address, browser.new_context(viewport={"width": 360, "height": 740}) as context:
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector("#links li a")
+        assert page.locator("#links ul").count() == 1 and page.locator("#links li").count() >= 3
+        assert [said for said, before, after in page.evaluate(SEPARATORS) if not (before and after)] == []
 
 
 def test_the_notebook_can_be_fetched_from_the_page_and_its_neighbours_cannot(server):

@@ -29,8 +29,8 @@ def notebook_address() -> str | None:
 
 
 def links(language: str, environment: Mapping[str, str] | None = None, *, served: bool = True) -> str:
-    """The links as one line of Markdown; what this installation, or the static page, does not have is left out."""
+    """The links as a list in Markdown; what this installation, or the static page, does not have is left out."""
     code, notebook = repository(environment), notebook_address() if served else None
     found = PAPERS | {"link_code": code, "link_notebook": notebook, "link_licence": LICENCE}
     strings = texts(language)
-    return " · ".join(f"[{strings[key]}](<{address}>)" for key, address in found.items() if address)
+    return "\n".join(f"- [{strings[key]}](<{address}>)" for key, address in found.items() if address)

@@ -1,4 +1,4 @@
-// The little Markdown of the page's texts: headings, paragraphs, **bold**, *slanted*, `code`, [links](<address>).
+// The little Markdown of the page's texts: headings, lists, paragraphs, **bold**, *slanted*, `code`, [links](<address>).
 
 import { h } from "../base/dom.js";
 
@@ -19,14 +19,25 @@ function inline(line) {
   return [...parts, line.slice(last)];
 }
 
+/** A heading or a paragraph. */
+function block(line) {
+  const heading = /^(#{1,3}) (.*)$/.exec(line);
+  if (!heading) return h("p", {}, inline(line));
+  const tag = /** @type {"h1" | "h2" | "h3"} */ (`h${heading[1].length}`);
+  return h(tag, {}, inline(heading[2]));
+}
+
 /** Shows a text in an element, in place of what it holds. */
 export function write(holder, markdown) {
-  const blocks = markdown.split(/\n+/).filter((line) => line.trim());
-  const shown = blocks.map((line) => {
-    const heading = /^(#{1,3}) (.*)$/.exec(line);
-    if (!heading) return h("p", {}, inline(line));
-    const tag = /** @type {"h1" | "h2" | "h3"} */ (`h${heading[1].length}`);
-    return h(tag, {}, inline(heading[2]));
-  });
+  const lines = markdown.split(/\n+/).filter((line) => line.trim());
+  /** @type {HTMLElement[]} */
+  const shown = [];
+  for (const line of lines) {
+    const item = /^- (.*)$/.exec(line);
+    const before = shown.at(-1);
+    if (item && before?.tagName === "UL") before.append(h("li", {}, inline(item[1])));
+    else if (item) shown.push(h("ul", {}, h("li", {}, inline(item[1]))));
+    else shown.push(block(line));
+  }
   holder.replaceChildren(...shown);
 }
