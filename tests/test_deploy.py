@@ -94,6 +94,20 @@ def test_a_dry_run_sends_nothing(root, hub, settings):
     assert all(request.startswith("GET") for request in hub.requests)
 
 
+def test_the_commands_plan_offline(root, tmp_path, hub, settings, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("zoo.hub.deploy.REPOSITORY", root)
+    assert main(["deploy", "ana/fcn", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"would send {len(WANTED)} files" in said and "offline mode is on" in said
+    (tmp_path / "site").mkdir()
+    done = deploy_static("ana/fcn", tmp_path / "site", root=root, dry_run=True, settings=settings)
+    assert done.sent == ("README.md",) and "offline mode is on" in done.unasked
+    assert not hub.requests
+    assert main(["deploy", "ana/fcn"]) == 1  # what is no dry run still needs the Hub
+    assert "offline mode is on" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [

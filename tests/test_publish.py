@@ -14,7 +14,7 @@ from zoo.checkpoints.card import write_card
 from zoo.checkpoints.folder import read_info
 from zoo.checkpoints.information import CheckpointError
 from zoo.hub.download import pull
-from zoo.hub.publish import local_files, push
+from zoo.hub.publish import local_files, push, push_report
 from zoo.hub.requests import HubError, HubUnreachable
 from zoo.hub.settings import HubSettings
 
@@ -88,6 +88,18 @@ def test_a_dry_run_tells_the_truth_and_sends_nothing(hub, settings, folder, monk
     done = push(folder, NAME, dry_run=True, settings=settings)
     assert done.dry_run and done.created and set(done.sent) == set(local_files(folder))
     assert NAME not in hub.repositories and all(request.startswith("GET") for request in hub.requests)
+
+
+@pytest.mark.parametrize("port", [silent_port, refusing_port])
+def test_a_dry_run_needs_no_hub_and_says_so(settings, folder, port):
+    with port() as endpoint:
+        away = replace(settings, endpoint=endpoint, answer_seconds=0.5)
+        done = push(folder, NAME, dry_run=True, settings=away)
+    assert set(done.sent) == set(local_files(folder)) and not done.created and done.commit is None
+    report = push_report(done).splitlines()
+    assert report[0].startswith(f"would send {len(done.sent)} files, ")
+    assert report[1].startswith("the Hub was not asked, so files that are there already are listed too: ana/fcn8s-tiny")
+    assert "does not exist" not in "".join(report)
 
 
 def test_private_branch_and_pull_request(hub, settings, folder):

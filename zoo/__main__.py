@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--private", action="store_true", help="create the repository as a private one")
     sub.add_argument("--pr", action="store_true", help="propose the change as a pull request")
     sub.add_argument("--revision", help="branch, created if needed")
-    sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+    sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded; needs no network")
     sub.add_argument("--with-exports", action="store_true", help="also put ONNX files into onnx/, fp32 and fp16")
 
     sub = command(run_deploy, "deploy", "put the page on a Space of the Hub")
@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--static", action="store_true", help="the static page: networks run in the visitor's browser")
     sub.add_argument("--authors", help="whose checkpoints the page lists (default: the Space's owner)")
     sub.add_argument("--private", action="store_true", help="create the Space as a private one")
-    sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded")
+    sub.add_argument("--dry-run", action="store_true", help="only say what would be uploaded; needs no network")
 
     _add_files(command)
     return whole

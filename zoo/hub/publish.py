@@ -1,7 +1,8 @@
 """Files to a repository on the Hub: only sound checkpoints, only known files, only what changed.
 
 What changed is known before anything is sent, from the hashes that the Hub lists, so a dry run tells the truth and a
-second run sends nothing. The commit names its parent; when somebody else was faster (HTTP 412) it is planned anew.
+second run sends nothing. Where the Hub does not answer, a dry run takes it for empty, and says so. The commit names its
+parent; when somebody else was faster (HTTP 412) it is planned anew.
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from zoo.hub.requests import (
     within,
 )
 from zoo.hub.settings import HubSettings
+from zoo.text import counted
 
 PUBLISHED = re.compile(
     rf"{re.escape(CONFIG_FILE)}|{re.escape(WEIGHTS_FILE)}|{SHARD_NAME.pattern}|{re.escape(INDEX_FILE)}"
@@ -42,7 +44,10 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Push:
-    """What an upload did or would do: files sent, left alone, removed; the commit the repository is at; its page."""
+    """What an upload did or would do: files sent, left alone, removed; the commit the repository is at; its page.
+
+    unasked: why a dry run could not ask what is there already; '' where the Hub said it.
+    """
 
     repository: str
     sent: tuple[str, ...]
@@ -53,6 +58,7 @@ class Push:
     commit: str | None
     page: str
     dry_run: bool
+    unasked: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ def push(
     revision is a branch, created if needed. The token comes from HF_TOKEN or the stored login.
     results: result documents of these weights, whose scores go along under the settings' `benchmark` repository.
     exports: ONNX files of these weights by their names in the repository.
+    dry_run: only plan; without an answer of the Hub all files are planned, and the reason is in `Push.unasked`.
     Raises CheckpointError when the folder is not a sound checkpoint, HubError when the Hub does not take it.
     """
     settings = settings or HubSettings.from_environment()
@@ -119,7 +126,7 @@ def upload(files: dict[str, Path], target: Target, settings: HubSettings, *, dry
     if not dry_run and not get_token():
         raise HubError(f"{target.repository}: no token; set HF_TOKEN or log in once with: hf auth login")
     for _ in range(ATTEMPTS):
-        state = _state(target, settings)
+        state = _state(target, settings, may_guess=dry_run)
         plan = _plan(files, target, state, settings, dry_run)
         if dry_run or not (plan.sent or plan.removed):
             return plan
@@ -146,7 +153,9 @@ def push_report(done: Push) -> str:
     if not done.sent and not done.removed:
         return f"{done.page} already holds these files at commit {done.commit}; nothing sent"
     verb = "would send" if done.dry_run else "sent"
-    lines = [f"{verb} {len(done.sent)} files, {done.sent_bytes / 1e6:.1f} MB, to {done.page}"]
+    lines = [f"{verb} {counted(len(done.sent), 'file')}, {done.sent_bytes / 1e6:.1f} MB, to {done.page}"]
+    if done.unasked:
+        lines.append(f"the Hub was not asked, so files that are there already are listed too: {done.unasked}")
     if done.created:
         lines.append("the repository does not exist yet" if done.dry_run else "the repository was created")
     lines += [f"  {name}" for name in done.sent]
@@ -157,15 +166,16 @@ def push_report(done: Push) -> str:
 
 @dataclass(frozen=True)
 class _State:
-    """The repository as the Hub describes it; `files` are its entries by name."""
+    """The repository as the Hub describes it; `files` are its entries by name, `unasked` says why that is a guess."""
 
     exists: bool
     branch_exists: bool
     sha: str | None
     files: dict[str, dict]
+    unasked: str = ""
 
 
-def _state(target: Target, settings: HubSettings) -> _State:
+def _state(target: Target, settings: HubSettings, *, may_guess: bool = False) -> _State:
     def ask(revision: str | None):
         address = repository_address(target.repository, revision, target.kind)
         return within(
@@ -179,6 +189,10 @@ def _state(target: Target, settings: HubSettings) -> _State:
         found = ask(None)
     except HubNotFound:
         return _State(False, False, None, {})
+    except HubUnreachable as error:
+        if not may_guess:
+            raise
+        return _State(True, True, None, {}, str(error))
     try:
         found = ask(target.branch) if target.branch else found
     except HubNotFound:
@@ -201,6 +215,7 @@ def _plan(files: dict[str, Path], target: Target, state: _State, settings: HubSe
         commit=state.sha,
         page=f"{settings.endpoint.rstrip('/')}/{prefix}{target.repository}",
         dry_run=dry_run,
+        unasked=state.unasked,
     )
 
 
