@@ -160,6 +160,22 @@ def test_two_zips_of_photos_of_the_same_names_stay_photos(tmp_path):
     assert brought(tmp_path, uploads) == ({"1.png": False, "1 (2).png": False}, [])
 
 
+@pytest.mark.parametrize("folder", ["", "street/"])
+def test_masks_beside_their_photos_are_told_by_what_they_hold(tmp_path, folder):
+    photos = {f"{folder}{name}.jpg": photo("JPEG", seed) for seed, name in enumerate("abc")}
+    masks = {f"{folder}{name}.png": labels(value) for value, name in enumerate("ab")}
+    whole = {f"{folder}a.jpg": True, f"{folder}b.jpg": True, f"{folder}c.jpg": False}
+    assert brought(tmp_path, {"all.zip": photos | masks}) == (whole, [])
+    reverse = {f"{folder}a.jpg": photo("JPEG"), f"{folder}a.png": labels(), f"{folder}d.png": photo(seed=4)}
+    assert brought(tmp_path, {"all.zip": reverse}) == ({f"{folder}a.jpg": True, f"{folder}d.png": False}, [])
+
+
+def test_files_that_differ_by_their_ending_are_photos_where_none_or_each_holds_labels(tmp_path):
+    for one, other in ((photo("JPEG"), photo()), (labels(1), labels(2))):
+        found, alone = brought(tmp_path, {"all.zip": {"a.gif": one, "a.png": other}})
+        assert found == {"a.gif": False, "a.png": False} and alone == []
+
+
 def test_photos_in_a_folder_that_is_called_like_one_of_masks_are_photos(tmp_path):
     photos = {f"labels/{name}.jpg": photo("JPEG") for name in "ab"}
     assert brought(tmp_path, {"all.zip": photos}) == ({"labels/a.jpg": False, "labels/b.jpg": False}, [])

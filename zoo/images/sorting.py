@@ -1,7 +1,7 @@
 """Which files of a batch are photos and which masks where their names do not tell: by what a few of them hold.
 
-Only whole groups are decided, the files of one upload and folder, and only where names leave no other way: no file is
-a mask by its name, or none a photo. What remains unclear stays as the names say.
+Only whole groups are decided, the files of one upload and folder (in it, those of one ending), and only where names
+leave no other way: no file is a mask by its name, or none a photo. What remains unclear stays as the names say.
 """
 
 from collections.abc import Callable, Mapping
@@ -51,7 +51,32 @@ def sort_by_content(files: Files, holds_labels: Callable[[str], bool]) -> Files:
     if photos and masks:
         return files
     looked = cache(holds_labels)
-    return masks_of_groups(files, looked) if photos else photos_of_groups(files, looked)
+    if not photos:
+        return photos_of_groups(files, looked)
+    beside = masks_beside_photos(files, looked)
+    return beside if beside != files else masks_of_groups(files, looked)
+
+
+def masks_beside_photos(files: Files, holds_labels: Callable[[str], bool]) -> Files:
+    """Of files such as a.jpg and a.png in one folder those are masks whose ending goes with labels, if one does."""
+    groups: dict[tuple[int, tuple[str, ...]], dict[str, dict[str, str]]] = {}
+    for file, (number, name) in sorted(files.items()):
+        path = PurePosixPath(name)
+        stems = groups.setdefault((number, path.parts[:-1]), {})
+        stems.setdefault(plain(stem_of(name)), {})[path.suffix.lower()] = file
+    renamed, budget = dict(files), MOST_LOOKED_INTO
+    for (number, folder), stems in groups.items():
+        pairs = [stems[stem] for stem in sorted(stems) if len(stems[stem]) == 2]
+        looked = pairs[:LOOKED_INTO]
+        if not looked or budget < 2 * len(looked):
+            continue
+        budget -= 2 * len(looked)
+        endings = [[ending for ending, file in pair.items() if holds_labels(file)] for pair in looked]
+        if any(found != endings[0] or len(found) != 1 for found in endings):
+            continue
+        for file in (pair[endings[0][0]] for pair in pairs if endings[0][0] in pair):
+            renamed[file] = (number, "/".join((*folder, "masks", PurePosixPath(files[file][1]).name)))
+    return renamed
 
 
 def masks_of_groups(files: Files, holds_labels: Callable[[str], bool]) -> Files:
