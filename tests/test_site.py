@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from PIL import Image
+from PIL import Image, ImageOps
 from site_page import NETWORKS, RECORD, in_node, masks, needs_engine, served, wait_until_done
 
 from evaluation.benchmark.browser import visits
@@ -70,6 +70,55 @@ def test_static_page_on_a_phone_and_without_a_network(site_folder, phone_photo, 
     assert all(request.method == "GET" and not request.post_data for request in asked)
     assert wrong == []
     context.close()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["WEBP", "PNG"])
+def test_pixels_are_turned_as_on_a_server(kind, orientation):
+    """Whatever a browser does with the mark: it is taken out of the file, which remains sound."""
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x010F], exif[0x0112] = "maker", orientation
+    Image.fromarray(pixels).save(file, kind, exif=exif, lossless=True)
+    code = """
+      const chunks = [];
+      for await (const chunk of process.stdin) chunks.push(chunk);
+      const [kind, data] = ["KIND", new Blob([Buffer.concat(chunks)])];
+      const { orientation, content } = await withoutOrientation(data, kind);
+      const pixels = Uint8Array.from({ length: 105 }, (_, at) => at);
+      const image = turned({ data: pixels, width: 7, height: 5 }, orientation);
+      const head = [orientation, image.width, image.height, ...image.data];
+      process.stdout.write(Buffer.concat([Buffer.from(head), Buffer.from(await content.arrayBuffer())]));
+    """
+    imports = {"site/orientation.js": "{ turned, withoutOrientation }"}
+    said = in_node(code.replace("KIND", kind.lower()), file.getvalue(), imports)
+    assert said[0] == orientation
+    numbers = Image.fromarray(np.arange(105, dtype=np.uint8).reshape(5, 7, 3))
+    numbers.getexif()[0x0112] = orientation
+    expected = np.array(ImageOps.exif_transpose(numbers))
+    assert [said[2], said[1]] == [*expected.shape[:2]] and list(said[3:108]) == expected.ravel().tolist()
+    with Image.open(io.BytesIO(said[108:])) as without:
+        assert without.getexif().get(0x0112, 1) == 1 and (np.array(without) == pixels).all()
+
+
+@needs_engine
+@pytest.mark.parametrize(("kind", "options"), [("WEBP", {"lossless": True}), ("PNG", {})])
+def test_a_photo_is_turned_as_its_exif_says(site_folder, browser, tmp_path, kind, options):
+    path, exif = tmp_path / f"held.{kind.lower()}", Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(examples()[0].photo) as photo:
+        photo.convert("RGB").transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, **options)
+    with served(site_folder) as address, browser.new_context(locale="en-US") as context:
+        context.add_init_script(RECORD)
+        page = context.new_page()
+        page.goto(f"{address}?checkpoints={NETWORKS[1]}")
+        wait_until_done(page, 1)
+        page.set_input_files("#photo-file", path)
+        page.wait_for_selector("#status[data-done='0']", state="attached")
+        wait_until_done(page, 1)
+        (mask,) = masks(page, 1)
+        expected = on_server(NETWORKS[1], path)
+        assert mask.shape == expected.shape == (360, 480) and (mask == expected).mean() >= 0.999
 
 
 @needs_engine

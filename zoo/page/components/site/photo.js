@@ -1,6 +1,7 @@
 // A photo's file to upright RGB pixels, judged by its first bytes before the browser decodes it.
 // Errors carry the key of the text that tells the person what to do.
 
+import { letters, turned, withoutOrientation } from "./orientation.js";
 import { resizePhoto, scaled, shrink } from "./resample.js";
 
 /** A photo that cannot be used: `key` of the text, and what fills its places. */
@@ -11,8 +12,6 @@ export class Refusal extends Error {
     this.parts = parts;
   }
 }
-
-const letters = (bytes, start, end) => String.fromCharCode(...bytes.subarray(start, end));
 
 /** What a file is by its first bytes: "png", "jpeg", ..., "pdf", "video"; null for what is not known. */
 export function kindOf(bytes) {
@@ -120,17 +119,18 @@ const NEEDS_HELP = { heic: "HEIC", tiff: "TIFF", avif: "AVIF" }; // formats that
  */
 export async function readPhoto(file, limits) {
   const kind = await judge(file, limits);
+  const { orientation, content } = await withoutOrientation(file, kind);
   let bitmap;
   try {
     // Colour profiles are left alone, as where the networks were trained.
-    bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", imageOrientation: "from-image" });
+    bitmap = await createImageBitmap(content, { colorSpaceConversion: "none", imageOrientation: "from-image" });
   } catch {
     if (NEEDS_HELP[kind]) throw new Refusal("site_format", { format: NEEDS_HELP[kind] });
     throw new Refusal("error_damaged");
   }
-  const { width, height } = bitmap;
-  const whole = pixelsOf(bitmap);
+  const whole = turned(pixelsOf(bitmap), orientation);
   bitmap.close();
+  const { width, height } = whole;
   const image = reduced(whole, kind, limits);
   const notes = whole.clear ? [{ key: "note_transparency", parts: {} }] : [];
   if (image !== whole) {
