@@ -14,6 +14,7 @@ from zoo.text import (
     class_title,
     class_titles,
     counted,
+    dataset_named,
     document,
     in_language,
     languages,
@@ -115,6 +116,12 @@ def test_every_class_of_the_label_sets_has_a_name_in_every_language():
     assert {name: class_title(name) for name in known} == {name: name for name in known}
     assert class_title("sky", "pt-BR") == "céu" and class_title("potted plant", "pt-BR") == "planta em vaso"
     assert class_title("my own class", "pt-BR") == "my own class"
+
+
+def test_a_data_set_is_called_by_a_word_of_the_language_or_by_its_name():
+    said = Message("trained_on", dataset=dataset_named("cracks"))
+    assert said == "trained on cracks" and said.in_language("pt-BR") == "treinado com rachaduras"
+    assert dataset_named("CamVid") == "CamVid" and not isinstance(dataset_named("CamVid"), Message)
 
 
 def test_a_word_of_two_meanings_is_named_by_what_it_stands_beside():

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { translator } from "../../zoo/page/components/base/gradio_words.js";
+import { sizeIn, translator } from "../../zoo/page/components/base/gradio_words.js";
 
 const say = translator({ Error: "Erro", "{name} is over {limit} (a|b).": "{limit}: {name}" });
 
@@ -19,4 +19,10 @@ test("what stood in a place is no pattern and no place", () => {
 test("what is only part of a text, or unknown, is left", () => {
   assert.equal(say("Error in line 1"), null);
   assert.equal(say("Fehler"), null);
+});
+
+test("a file's size is written as in the language", () => {
+  assert.equal(sizeIn("pt-BR", "6.1\u00a0KB ⇣"), "6,1\u00a0KB ⇣");
+  assert.equal(sizeIn("en", "20.0 MB"), "20.0 MB");
+  for (const other of ["6,1 KB", "6.1 points", "v6.1 KB", "Error"]) assert.equal(sizeIn("pt-BR", other), null);
 });

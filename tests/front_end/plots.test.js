@@ -14,8 +14,8 @@ import {
 } from "../../zoo/page/components/table/script/charts.js";
 import { effortGap } from "../../zoo/page/components/table/script/effort.js";
 import { csvCell, latexText } from "../../zoo/page/components/table/script/export.js";
+import { inPageWords } from "../../zoo/page/components/table/script/phrases.js";
 import { rareClasses } from "../../zoo/page/components/table/script/plot_losses.js";
-import { imagesNamed } from "../../zoo/page/components/table/script/published.js";
 import { reachOf, spanOf, spanText } from "../../zoo/page/components/table/script/seeds.js";
 import { compareValues, keyedRows, matchesSearch, readAddress } from "../../zoo/page/components/table/script/state.js";
 
@@ -60,9 +60,8 @@ test("a class with more than half of the pixels is not rare", () => {
 
 test("a published split counts its images in the page's language", () => {
   speak({ images: "{count} imagens" }, "pt-BR");
-  assert.equal(imagesNamed("test (233 images)"), "test (233 imagens)");
-  assert.equal(imagesNamed("VOC2012 test"), "VOC2012 test");
-  assert.equal(imagesNamed(null), undefined);
+  assert.equal(inPageWords("test (233 images)"), "test (233 imagens)");
+  assert.equal(inPageWords("VOC2012 test"), "VOC2012 test");
   speak({}, "en");
 });
 

@@ -14,7 +14,7 @@ from PIL import Image
 from zoo.images.photo import Decoded, ImageError
 from zoo.images.stored import Stored, read_stored
 from zoo.labels import LABEL_SETS, VOID_COLOURS, LabelSet, class_palette, is_background, spread_palette
-from zoo.text import Message
+from zoo.text import Message, dataset_named
 
 UNLABELLED = 255  # in files, whatever the label set's own void
 STRIP = 1 << 18  # pixels whose colours are looked up at once
@@ -71,12 +71,14 @@ def to_ids(stored: Stored, labels: LabelSet, reading: Reading | None = None) -> 
             mask = ids_from_colours(stored.pixels, labels)
             if reading is None or np.array_equal(mask, levels):
                 return mask
-            raise ImageError(Message("error_truth_grey", level=int(levels.flat[0]), dataset=labels.title))
+            raise ImageError(
+                Message("error_truth_grey", level=int(levels.flat[0]), dataset=dataset_named(labels.title))
+            )
         values = levels
     if stored.palette is not None:
         check_palette(values, stored.palette, labels)
     if reading is None and is_black_and_white(stored) and len(labels.classes) > 2:
-        raise ImageError(Message("error_truth_white", first=labels.classes[0], dataset=labels.title))
+        raise ImageError(Message("error_truth_white", first=labels.classes[0], dataset=dataset_named(labels.title)))
     if (reading or binary_reading([stored], labels)) is Reading.BINARY:
         values = np.where(values == UNLABELLED, 1, values)
     return ids_from_indices(values, labels)
@@ -146,7 +148,7 @@ def check_palette(indices: np.ndarray, palette: np.ndarray, labels: LabelSet) ->
             index < len(other.classes) and other.palette[index] == colour
             for index, colour in zip(used.tolist(), colours, strict=True)
         ):
-            raise ImageError(Message("error_truth_foreign", other=other.title, dataset=labels.title))
+            raise ImageError(Message("error_truth_foreign", other=other.title, dataset=dataset_named(labels.title)))
     check_greys(used, palette, labels)
 
 
@@ -193,7 +195,7 @@ def ids_from_indices(pixels: np.ndarray, labels: LabelSet) -> np.ndarray:
 def unknown_values(present: np.ndarray, unknown: np.ndarray, labels: LabelSet) -> Message:
     """The refusal of values that are no class, with the likeliest cause where one stands out."""
     last = len(labels.classes) - 1
-    facts = {"value": int(unknown[0]), "dataset": labels.title, "last": last, "values": len(present)}
+    facts = {"value": int(unknown[0]), "dataset": dataset_named(labels.title), "last": last, "values": len(present)}
     if unknown.size > SMOOTH:
         return Message("error_truth_smooth", **facts)
     if unknown.tolist() == [last + 1]:
@@ -227,9 +229,11 @@ def ids_from_colours(pixels: np.ndarray, labels: LabelSet) -> np.ndarray:
     values = np.flatnonzero(found)
     unknown = values[~known[values]]
     if len(unknown) > SMOOTH:
-        raise ImageError(Message("error_truth_smooth", dataset=labels.title, values=len(values)))
+        raise ImageError(Message("error_truth_smooth", dataset=dataset_named(labels.title), values=len(values)))
     if unknown.size:
-        raise ImageError(Message("error_truth_colour", colour=f"#{unknown[0]:06x}", dataset=labels.title))
+        raise ImageError(
+            Message("error_truth_colour", colour=f"#{unknown[0]:06x}", dataset=dataset_named(labels.title))
+        )
     return mask.reshape(pixels.shape[:2])
 
 

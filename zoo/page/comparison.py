@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import pairwise
 
 import numpy as np
@@ -35,7 +35,7 @@ from zoo.models.engine import Engine
 from zoo.models.score_maps import Stage, stages
 from zoo.models.segmentation import Segmentation, segment
 from zoo.page.freshness import Asked
-from zoo.text import Message
+from zoo.text import Message, dataset_named
 from zoo.working_size import network_side
 
 STREETS = ("camvid", "cityscapes")  # datasets of nothing but streets
@@ -396,7 +396,8 @@ def unlike(results: list[Result]) -> tuple[Message, ...]:
     if not most_say_unlike([result.distance for result in results]):
         return ()
     streets = all(result.info.dataset in STREETS for result in results)
-    datasets = " + ".join(sorted({result.info.labels.title for result in results}))
+    first, *others = (dataset_named(name) for name in sorted({result.info.labels.title for result in results}))
+    datasets = reduce(lambda found, other: Message("datasets_and", first=found, second=other), others, first)
     return (Message("note_unlike_streets") if streets else Message("note_unlike", datasets=datasets),)
 
 

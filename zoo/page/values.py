@@ -19,7 +19,7 @@ from zoo.hub.download import amount
 from zoo.images.encoding import png_bytes
 from zoo.labels import Colour, LabelSet
 from zoo.page.comparison import Comparison, Result, Rung
-from zoo.text import Message, class_titles, fill, in_language, number, texts
+from zoo.text import Message, class_titles, dataset_named, fill, in_language, number, texts
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold: equal content gives equal files
 
@@ -76,13 +76,13 @@ def frame(comparison: Comparison, language: str) -> dict:
 
     Both are made once, since the page shows the viewer anew after every mask.
     """
-    strings, labels = texts(language), {info.labels: None for info in comparison.infos}
+    labels = {info.labels: None for info in comparison.infos}
     labels = {known: labels_value(known, language) for known in labels}
     panels = {
         info.offered_as: {
             "name": info.offered_as,
             "title": title(info),
-            "subtitle": told(info, strings["trained_on"]),
+            "subtitle": told(info, language),
             "message": "",
             "labels": labels[info.labels],
         }
@@ -99,11 +99,12 @@ def frame(comparison: Comparison, language: str) -> dict:
     return {"panels": panels, "scene": scene}
 
 
-def told(info: CheckpointInfo, trained_on: str) -> str:
+def told(info: CheckpointInfo, language: str) -> str:
     """A panel's second line: in words what a checkpoint was trained on, and what tells it from others of its title."""
     others = [part for part in subtitle(info).split(" · ") if part != info.trained_on]
-    dataset = info.trained_on.replace(info.dataset, info.labels.title, 1)
-    return " · ".join([fill(trained_on, dataset=dataset), *others])
+    _, *more = info.trained_on.split("+")
+    datasets = "+".join(str(in_language(dataset_named(name), language)) for name in (info.labels.title, *more))
+    return " · ".join([fill(texts(language)["trained_on"], dataset=datasets), *others])
 
 
 def kept_value(comparison: Comparison) -> dict:
@@ -243,7 +244,7 @@ def told_cost(score: dict, language: str) -> str:
 
 def panel_facts(info: CheckpointInfo, score: dict, language: str) -> dict:
     """A panel's heading where no comparison is at hand: `title` and `subtitle`."""
-    subtitle = told(info, texts(language)["trained_on"]) + told_cost(score, language)
+    subtitle = told(info, language) + told_cost(score, language)
     return {"title": title(info), "subtitle": subtitle}
 
 
@@ -353,7 +354,7 @@ def iou_value(comparison: Comparison, scores: dict[str, dict], language: str) ->
             rows.append({"name": entry["title"], "values": values} | colours)
     strings = texts(language)
     if all(score.get("by_chance") for score in scores.values()):
-        dataset = comparison.truth.labels.title
+        dataset = in_language(dataset_named(comparison.truth.labels.title), language)
         strings = strings | {"iou_explanation": fill(strings["iou_chance"], dataset=dataset)}
     rows.append({"name": strings["iou_mean"], "color": None, "values": [score["miou"] for score in scores.values()]})
     infos = [comparison.results[name].info for name in scores]

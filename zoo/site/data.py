@@ -20,7 +20,7 @@ from zoo.page.controls import exported_value, language_value, picker_value, stri
 from zoo.page.links import links
 from zoo.page.offer import scores_of
 from zoo.page.values import hexadecimal, labels_value, ladder_steps, panel_facts
-from zoo.text import document, texts
+from zoo.text import dataset_named, document, in_language, texts
 
 LIMITS = {
     "images": MAXIMUM_IMAGES,
@@ -90,7 +90,7 @@ def labels_data(info: CheckpointInfo, language: str) -> dict:
     """A label set as the viewer takes it, with what masks and their scores need besides."""
     labels = info.labels
     return labels_value(labels, language) | {
-        "title": labels.title,
+        "title": in_language(dataset_named(labels.title), language),
         "palette": [list(colour) for colour in labels.palette],
         "colours": [hexadecimal(colour) for colour in labels.palette],
         "codes": {hexadecimal(colour): index for colour, index in colour_ids(labels).items()},

@@ -109,6 +109,12 @@ def document(name: str, language: str = DEFAULT_LANGUAGE) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def dataset_named(name: str) -> str:
+    """What people call a data set: a Message where its name is a word and no proper name, else the name as it is."""
+    key = f"dataset_{name}"
+    return Message(key) if key in texts() else name
+
+
 def class_title(name: str, language: str = DEFAULT_LANGUAGE) -> str:
     """What people call a class of a data set: 'céu' for 'sky'; a name that no language file knows as it is."""
     return texts(language, "classes").get(name, name)

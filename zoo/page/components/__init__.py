@@ -81,6 +81,7 @@ def component_texts(name: str, language: str = DEFAULT_LANGUAGE) -> dict[str, st
         named |= {f"class_{key}": title for key, title in texts(language, "classes").items()}
         named |= {f"variant_{key}": variant_title(key) for key in (*VARIANTS, *VARIANT_TITLES)}
         named |= {f"dataset_{key}": labels.title for key, labels in LABEL_SETS.items()} | {"dataset_coco": "COCO"}
+        named |= {key: said for key, said in texts(language).items() if key.startswith("dataset_")}
     return texts(language, name) | named
 
 

@@ -35,4 +35,4 @@ skip.addEventListener("click", (event) => {
   target.scrollIntoView({ block: "center" });
   target.focus();
 });
-translateGradio(shown.gradio); // in English too: one of its names is the key of a text
+translateGradio(shown.gradio, shown.tag); // in English too: one of its names is the key of a text

@@ -2,7 +2,7 @@
 
 import { all } from "./dom.js";
 
-const PLACES = "#photo, .block:has(input[type=file]), footer, [role=tablist], .toast-wrap";
+const PLACES = "#photo, .block:has(input[type=file]), .file-preview, footer, [role=tablist], .toast-wrap";
 
 /**
  * A function that says a text of Gradio's in another language, null for one that it does not know.
@@ -25,9 +25,17 @@ export function translator(words) {
   };
 }
 
-/** Translates what Gradio has drawn and what it will draw. */
-export function translateGradio(words) {
-  const say = translator(words);
+/** The size of a file, "6.1 KB" and what follows it, as a language writes it; null for what is none. */
+export function sizeIn(tag, said) {
+  const [, size, rest] = /^(\d+\.\d)(\s?[KMGT]?B\b.*)$/s.exec(said) ?? [];
+  if (!size) return null;
+  return new Intl.NumberFormat(tag, { minimumFractionDigits: 1 }).format(Number(size)) + rest;
+}
+
+/** Translates what Gradio has drawn and what it will draw, to the language of a BCP 47 tag. */
+export function translateGradio(words, tag) {
+  const known = translator(words);
+  const say = (said) => known(said) ?? sizeIn(tag, said);
   let wanted = false;
   const pass = () => {
     wanted = false;

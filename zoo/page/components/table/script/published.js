@@ -4,6 +4,7 @@ import { h } from "../../base/dom.js";
 import { decimal, percent } from "../../base/numbers.js";
 import { text, titleOf } from "../../base/texts.js";
 import { board, slot } from "./board.js";
+import { inPageWords } from "./phrases.js";
 
 /** Link to `address` when it is a web address, else plain text: the scheme is checked because data is not trusted. */
 export function webLink(label, address) {
@@ -11,20 +12,16 @@ export function webLink(label, address) {
   return h("a", { href: address, target: "_blank", rel: "noopener noreferrer" }, label);
 }
 
-/** "VOC2011 val, 736 images" with the page's word for images. */
-export const imagesNamed = (split) =>
-  split?.replace(/\b(\d+) images\b/, (_found, count) => text("images", { count: decimal(Number(count)) }));
-
 function publishedColumns() {
-  const words = (value) => (value === null || value === undefined || value === "" ? "–" : String(value));
+  const words = (value) => (value === null || value === undefined || value === "" ? "–" : inPageWords(String(value)));
   const known = { yes: text("pretraining_yes"), none: text("pretraining_none") };
   return [
     { label: text("column_dataset"), show: (row) => words(titleOf("dataset", row.dataset)) },
-    { label: text("published_split"), show: (row) => words(imagesNamed(row.split)) },
+    { label: text("published_split"), show: (row) => words(row.split) },
     { label: text("column_miou"), number: true, show: (row) => percent(row.miou) },
     { label: text("column_pixel_accuracy"), number: true, show: (row) => percent(row.pixel_accuracy) },
     { label: text("published_pretraining"), show: (row) => words(known[row.pretraining] ?? row.pretraining) },
-    { label: text("published_training_split"), show: (row) => words(imagesNamed(row.training_split)) },
+    { label: text("published_training_split"), show: (row) => words(row.training_split) },
     {
       label: text("column_parameters"),
       number: true,
@@ -43,7 +40,7 @@ function publishedTable() {
     h(
       "tr",
       {},
-      h("th", { scope: "row", class: "name" }, row.name),
+      h("th", { scope: "row", class: "name" }, inPageWords(row.name)),
       columns.map((column) => h("td", { class: column.number ? "number" : "words" }, column.show(row))),
     ),
   );
