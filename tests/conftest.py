@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 # What serves a page, trains or measures takes most of the time; `make quick` leaves out these modules,
 # all browsers and what is marked as slow: two seconds and more.
 SLOW = ("app", "baselines", "benchmark", "bundled_page", "download", "notebook", "package", "parallel", "queue", "smp")
-SLOW += ("against", "start", "training", "tutorial", "zero_gpu")
+SLOW += ("against", "start", "training", "training_going_on", "tutorial", "zero_gpu")
 
 
 def pytest_addoption(parser):

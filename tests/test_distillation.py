@@ -9,7 +9,8 @@ from scipy.special import rel_entr, softmax
 
 from tests.test_mixture import TINY as TWO_DATASETS
 from tests.test_mixture import street  # noqa: F401 - a fixture
-from tests.test_training import TINY, die_after_saving, run
+from tests.test_training import TINY, run
+from tests.test_training_going_on import die_after_saving
 from training import TrainingError, loop
 from training.__main__ import main
 from training.distillation import divergence
