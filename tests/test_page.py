@@ -256,8 +256,12 @@ def test_what_gradio_says_and_what_stands_around_is_in_the_language_too(visit, t
         large.truncate((UPLOAD_MEGABYTES + 1) * 1024 * 1024)
     tab.get_by_role("button", name="Remover imagem").click()
     tab.set_input_files("#photo input[type=file]", tmp_path / "large.png")
-    expect(tab.locator(".toast-wrap")).to_contain_text(f"Arquivo maior que o limite de {UPLOAD_MEGABYTES}.0 Mb")
+    expect(tab.locator(".toast-wrap")).to_contain_text(f"Arquivo maior que o limite de {UPLOAD_MEGABYTES},0 Mb")
     expect(tab.locator(".toast-wrap")).to_contain_text("Erro")
+    (tmp_path / "small.png").write_bytes(examples()[0].photo.read_bytes()[:6250])
+    tab.get_by_role("tab", name="Lote").click()
+    tab.set_input_files("#batch-files input[type=file]", tmp_path / "small.png")
+    expect(tab.locator("#batch-files")).to_contain_text(re.compile(r"6,1\s*KB"))
 
 
 def test_the_first_stop_of_the_keyboard_leads_to_the_masks(visit):

@@ -16,6 +16,13 @@ test("what stood in a place is no pattern and no place", () => {
   assert.equal(say("a$&{limit}.png is over 3 Mb (a|b)."), "3 Mb: a$&{limit}.png");
 });
 
+test("numbers of a size are written as in the language in a place, too", () => {
+  const inPortuguese = translator({ "over {limit}: {name}": "mais de {limit}: {name}" }, (part) =>
+    sizeIn("pt-BR", part),
+  );
+  assert.equal(inPortuguese("over 64.0 Mb: v1.5 a.png"), "mais de 64,0 Mb: v1.5 a.png");
+});
+
 test("what is only part of a text, or unknown, is left", () => {
   assert.equal(say("Error in line 1"), null);
   assert.equal(say("Fehler"), null);

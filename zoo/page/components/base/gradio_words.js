@@ -7,8 +7,9 @@ const PLACES = "#photo, .block:has(input[type=file]), .file-preview, footer, [ro
 /**
  * A function that says a text of Gradio's in another language, null for one that it does not know.
  * @param {Record<string, string>} words translations by the English text; {places} in both stand for anything
+ * @param {(part: string) => string | null} written what stood in a place in the other language, null for as it is
  */
-export function translator(words) {
+export function translator(words, written = () => null) {
   const patterns = Object.entries(words).map(([english, other]) => {
     const names = [...english.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
     const plain = english.split(/\{\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
@@ -19,7 +20,7 @@ export function translator(words) {
       const found = shape.exec(english);
       if (!found) continue;
       const parts = Object.fromEntries(names.map((name, index) => [name, found[index + 1]]));
-      return other.replace(/\{(\w+)\}/g, (place, name) => parts[name] ?? place);
+      return other.replace(/\{(\w+)\}/g, (place, name) => written(parts[name] ?? "") ?? parts[name] ?? place);
     }
     return null;
   };
@@ -27,14 +28,14 @@ export function translator(words) {
 
 /** The size of a file, "6.1 KB" and what follows it, as a language writes it; null for what is none. */
 export function sizeIn(tag, said) {
-  const [, size, rest] = /^(\d+\.\d)(\s?[KMGT]?B\b.*)$/s.exec(said) ?? [];
+  const [, size, rest] = /^(\d+\.\d)(\s?[KMGT]?[Bb]\b.*)$/s.exec(said) ?? [];
   if (!size) return null;
   return new Intl.NumberFormat(tag, { minimumFractionDigits: 1 }).format(Number(size)) + rest;
 }
 
 /** Translates what Gradio has drawn and what it will draw, to the language of a BCP 47 tag. */
 export function translateGradio(words, tag) {
-  const known = translator(words);
+  const known = translator(words, (part) => sizeIn(tag, part));
   const say = (said) => known(said) ?? sizeIn(tag, said);
   let wanted = false;
   const pass = () => {
