@@ -1,7 +1,8 @@
 """An FCN compiled for this processor by OpenVINO, without torch: what runs where there is no GPU.
 
-The network is the portable graph of `zoo.models.graph` up to the last score map, in float32 or, where the processor
-multiplies it natively, in bfloat16. A large photo passes the stages at full detail in tiles.
+The network is the portable graph of `zoo.models.graph` up to the last score map: in float32, in bfloat16 where the
+processor multiplies it natively, or in 8 bits where that is asked for and the checkpoint has ranges for it. A large
+photo passes the stages at full detail in tiles.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from zoo.config import FCNConfig
+from zoo.config import VGG_BACKBONES, FCNConfig
 from zoo.models import tiles
 from zoo.models.architecture import FINE_STRIDE, PAPER_PADDING
 from zoo.models.domain import Domain
 from zoo.models.engine import Engine
 from zoo.models.labelling import Ladder
+from zoo.models.ranges import MEASURE, Ranges
 
 if TYPE_CHECKING:
     from openvino import CompiledModel, Core
@@ -80,15 +82,16 @@ def pooled_convolution() -> bytes:
 
 
 def can_run(precision: str) -> bool:
-    """Whether a network can be compiled here that works in 'fp32' or 'bf16'."""
-    return is_available() and (precision == "fp32" or multiplies_bfloat16())
+    """Whether a network can be compiled here that works in 'fp32', 'bf16' or 'int8'."""
+    return is_available() and (precision != "bf16" or multiplies_bfloat16())
 
 
 class CompiledEngine(Engine):
-    """An FCN with the weights of a state dict as arrays, at one precision ('fp32' or 'bf16', see `can_run`).
+    """An FCN with the weights of a state dict as arrays, at one precision ('fp32', 'bf16' or 'int8', see `can_run`).
 
     Threads may share it: their passes through the network come one after the other. threads: 0 leaves their number to
-    the library. Raises ValueError for weights that do not fit the configuration or are not finite.
+    the library. ranges: of these weights, which 'int8' needs. Raises ValueError for weights that do not fit the
+    configuration or are not finite, and for 'int8' without their ranges.
     """
 
     config: FCNConfig
@@ -102,15 +105,20 @@ class CompiledEngine(Engine):
         threads: int = 0,
         working_size: int | None = None,
         domain: Domain | None = None,
+        ranges: Ranges | None = None,
     ):
         from zoo.models.graph import build_halves
 
         self.config, self.precision, self.working_size, self.domain = config, precision, working_size, domain
         self.output, self.margin = Ladder(config, weights, threads), tiles.fine_margin(config)
         self.nbytes = sum(value.size for value in weights.values()) * np.dtype(np.float32).itemsize
-        options = {"INFERENCE_PRECISION_HINT": HINTS[precision], "PERFORMANCE_HINT": "LATENCY"}
+        limits, exact = None, precision
+        if precision == "int8":  # what stays in floating point, first convolution and scores, is as it would be
+            limits = checked_limits(config, weights, ranges)
+            exact = "bf16" if multiplies_bfloat16() else "fp32"
+        options = {"INFERENCE_PRECISION_HINT": HINTS[exact], "PERFORMANCE_HINT": "LATENCY"}
         options |= {"INFERENCE_NUM_THREADS": threads} if threads else {}
-        halves = build_halves(config, weights)
+        halves = build_halves(config, weights, limits)
         self.fine, self.coarse = (compile_graph(half.SerializeToString(), options) for half in halves)
         self.alone = threading.Lock()  # each half has one infer request, which refuses a second pass and reuses memory
 
@@ -169,6 +177,16 @@ class CompiledEngine(Engine):
     def descriptor(self, features: np.ndarray) -> np.ndarray:
         """(channels,) float32: the logarithm of each channel's standard deviation over the photo, plus one."""
         return np.log1p(features[0].reshape(features.shape[1], -1).std(1))
+
+
+def checked_limits(config: FCNConfig, weights: Mapping[str, np.ndarray], ranges: Ranges | None) -> dict[str, float]:
+    """The limits in `ranges`. Raises ValueError where there are none, or those of other weights, and for a ResNet."""
+    if config.backbone not in VGG_BACKBONES:
+        raise ValueError(f"a {config.backbone} cannot work in 8 bits, only a VGG; choose another precision")
+    if ranges is None:
+        raise ValueError(f"the checkpoint has no ranges, without which it cannot work in 8 bits; {MEASURE}")
+    ranges.check(weights)
+    return ranges.limits
 
 
 def compile_graph(graph: bytes, options: dict) -> CompiledModel:

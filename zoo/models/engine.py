@@ -18,7 +18,7 @@ from zoo.models.labelling import Output
 class Engine(ABC):
     """A network made ready for photos.
 
-    precision: 'fp32' or 'bf16', in which it works; output: how its scores become masks.
+    precision: 'fp32', 'bf16' or 'int8', in which it works; output: how its scores become masks.
     working_size: of its checkpoint, see `zoo.working_size`; domain: what it was trained on, see `zoo.models.domain`;
     None for a network without. nbytes: of its weights.
     """

@@ -122,6 +122,7 @@ class FCN(nn.Module):
     std: torch.Tensor
     info: Any
     domain: Any
+    ranges: Any
 
     def __init__(self, config: FCNConfig):
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -16,19 +17,24 @@ if TYPE_CHECKING:
 
     from zoo.models.fcn import FCN
 
-PRECISIONS = ("auto", "fp32", "bf16")
+PRECISIONS = ("auto", "fp32", "bf16", "int8")
+VARIABLE = "FCN_ZOO_PRECISION"
 
 
 def choose_precision(precision: str, device: str | torch.device = "cpu") -> str:
-    """'fp32' or 'bf16'; 'auto' is bf16 on a processor with AVX512-BF16 or AMX and float32 everywhere else.
+    """'fp32', 'bf16' or 'int8'; 'auto' is bf16 on a processor with AVX512-BF16 or AMX and float32 everywhere else.
 
-    Raises ValueError for what is not one of `PRECISIONS`.
+    On a processor, FCN_ZOO_PRECISION says what 'auto' is. Raises ValueError for what is not one of `PRECISIONS`.
     """
-    if precision not in PRECISIONS:
-        raise ValueError(f"precision is {precision!r}; it must be one of {', '.join(PRECISIONS)}")
-    if precision != "auto":
-        return precision
-    return "bf16" if str(device).partition(":")[0] == "cpu" and multiplies_bfloat16() else "fp32"
+    on_processor = str(device).partition(":")[0] == "cpu"
+    name, chosen = "precision", precision
+    if chosen == "auto" and on_processor:
+        name, chosen = VARIABLE, os.environ.get(VARIABLE) or "auto"
+    if chosen not in PRECISIONS:
+        raise ValueError(f"{name} is {chosen!r}; it must be one of {', '.join(PRECISIONS)}")
+    if chosen != "auto":
+        return chosen
+    return "bf16" if on_processor and multiplies_bfloat16() else "fp32"
 
 
 def multiplies_bfloat16() -> bool:
@@ -71,7 +77,7 @@ def engine_of(model: Any, precision: str = "auto") -> Engine:
 def prepared(model: Any, precision: str = "auto", device: str | torch.device | None = None) -> Engine:
     """A new engine of a network, for work on `device`, by default where it is.
 
-    Raises ValueError for weights of an FCN that are not finite.
+    Raises ValueError for weights of an FCN that are not finite, and where 8 bits are asked for that it cannot have.
     """
     import torch
 
@@ -80,12 +86,15 @@ def prepared(model: Any, precision: str = "auto", device: str | torch.device | N
 
     device = torch.device(device or next(model.parameters()).device)
     precision = choose_precision(precision, device)
+    if precision == "int8" and not (isinstance(model, FCN) and device.type == "cpu" and compiled.is_available()):
+        raise ValueError("8 bits are for FCNs on a processor, run by OpenVINO; choose another precision")
     if not isinstance(model, FCN):
         return TorchEngine(model, precision)
     if device.type != "cpu" or not compiled.can_run(precision):
         return FCNEngine(model, precision)
     weights = {name: value.detach().float().numpy() for name, value in model.state_dict().items()}
-    facts = {"working_size": working_size_of(model), "domain": getattr(model, "domain", None)}
+    facts = {"working_size": working_size_of(model)}
+    facts |= {name: getattr(model, name, None) for name in ("domain", "ranges")}
     return compiled.CompiledEngine(model.config, weights, precision, threads=threads(), **facts)
 
 

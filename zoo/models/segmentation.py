@@ -28,7 +28,7 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg", r"C:\Windows\System32\nvcuda.dll", 
 class Segmentation:
     """Mask (H, W) uint8 of class ids, confidence (H, W) float32 in [0, 1], milliseconds from pixels to both.
 
-    precision: 'fp32' or 'bf16', in which the network worked; working_size: (width, height) of what it saw;
+    precision: 'fp32', 'bf16' or 'int8', in which the network worked; working_size: (width, height) of what it saw;
     distance: how far the photo lies from the training photos, above 1 it is unlike any of them; None where the
     checkpoint does not tell.
     """
@@ -55,9 +55,10 @@ def segment(
     none; 'larger', 'full' (the image's own) and a long side in pixels are the other choices. The logits are resized
     to the image's size, or to `mask_size` (width, height).
     `precision` is 'fp32', 'bf16', or 'auto': bf16 where the processor multiplies it natively, two to three times as
-    fast and of the same mask but for a few pixels in a thousand, float32 elsewhere. An `Engine` has its own precision.
-    Confidence is the softmax probability of the winning class. Raises ValueError for another size or precision, and
-    when the model returns numbers that are not finite.
+    fast and of the same mask but for a few pixels in a thousand, float32 elsewhere; or 'int8', for an FCN whose folder
+    has ranges (`python -m zoo ranges`). An `Engine` has its own precision.
+    Confidence is the softmax probability of the winning class. Raises ValueError for another size or precision, for
+    'int8' without ranges of these weights, and when the model returns numbers that are not finite.
     """
     engine = model if isinstance(model, Engine) else engine_of(model, precision)
     begin = time.perf_counter()

@@ -79,7 +79,7 @@ class View:
 class Result:
     """What one checkpoint says of one photo: mask (H, W) uint8 and as PNG, `confidence_levels` (H, W) uint8.
 
-    mean_confidence is in [0, 1]; precision is 'fp32' or 'bf16', in which the network worked; working_size is
+    mean_confidence is in [0, 1]; precision is 'fp32', 'bf16' or 'int8', in which the network worked; working_size is
     (width, height) of what it saw; distance as in `zoo.segment`'s answer.
     """
 

@@ -52,13 +52,17 @@ def build_graph(
     return network.writer.model(config.variant, [photo], values, metadata or {})
 
 
-def build_halves(config: FCNConfig, weights: Mapping[str, np.ndarray]) -> tuple[ModelProto, ModelProto]:
+def build_halves(
+    config: FCNConfig, weights: Mapping[str, np.ndarray], limits: Mapping[str, float] | None = None
+) -> tuple[ModelProto, ModelProto]:
     """The network of `build_graph` in two, so that a photo of any size can pass the first one in tiles.
 
     The first takes 'image' (1, 3, H', W') float32, a photo normalised and padded, and gives 'features' (1, channels,
     H' / 8, W' / 8) float32; the second takes those and gives `score_map_outputs`. Raises ValueError as `build_graph`.
+    limits: the largest values of `activation_names`, with which the convolutions between the first and the scores work
+    in 8 bits; those two have few multiplications, and the mask hangs on them. One that is missing raises ValueError.
     """
-    writer = GraphWriter(weights)
+    writer = GraphWriter(weights, limits=limits)
     network = Network(config, writer)
     writer.node("Identity", "features", network.fine("image"))
     # The last upsampling is left to the engine: here its weights are looked at, and its nodes are no part of a half.
@@ -70,6 +74,26 @@ def build_halves(config: FCNConfig, weights: Mapping[str, np.ndarray]) -> tuple[
     maps = [network.output(name) for name in score_map_outputs(config)]
     fine = writer.model(f"{config.variant} to stride 8", [image], [features], {})
     return fine, writer.model(f"{config.variant} from stride 8", [features], maps, {})
+
+
+def build_largest(config: FCNConfig, weights: Mapping[str, np.ndarray]) -> ModelProto:
+    """The graph from 'image', as `build_halves` takes it, to 'largest' (n,) float32: of each of `activation_names`."""
+    writer = GraphWriter(weights)
+    network = Network(config, writer)
+    network.coarse(network.fine("image"))
+    largest = [writer.node("ReduceMax", f"{name}.largest", name, keepdims=0) for name in writer.activations]
+    each = [writer.node("Unsqueeze", f"{name}.vector", name, writer.integers(0)) for name in largest]
+    writer.node("Concat", "largest", *each, axis=0)
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, "rows", "columns"])
+    output = helper.make_tensor_value_info("largest", TensorProto.FLOAT, [len(each)])
+    return writer.model("largest activations", [image], [output], {})
+
+
+def activation_names(config: FCNConfig) -> tuple[str, ...]:
+    """Names of what the convolutions see that can work in 8 bits; none for a ResNet."""
+    writer = ShapeWriter()
+    Network(config, writer).write()
+    return tuple(writer.activations)
 
 
 def expected_shapes(config: FCNConfig) -> dict[str, tuple[int, ...]]:
@@ -156,8 +180,9 @@ class Network:
                     norm=f"encoder.stages.{stage}.{layer + 1}" if normed else None,
                     padding=1,
                     flip=first and config.channel_order == "bgr",
+                    exact=first,
                 )
-                features = writer.node("Relu", f"{name}.relu", features)
+                features = writer.activation(f"{name}.relu", features)
                 inputs, layer = channels, layer + (3 if normed else 2)
             pool = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": int(self.paper)}
             features = writer.node("MaxPool", f"encoder.stages.{stage}.pool", features, **pool)
@@ -174,8 +199,12 @@ class Network:
             ("head.fc7", "head.norm7", (channels, channels, 1, 1)),
         ):
             norm = norm if config.head_batch_norm else None
-            features = writer.convolution(name, features, shape, norm=norm, padding=padding)
-            features, padding = writer.node("Relu", f"{name}.relu", features), 0
+            features = writer.convolution(name, features, shape, norm=norm, padding=padding, exact=False)
+            padding = 0
+            if name == "head.fc6":
+                features = writer.activation(f"{name}.relu", features)
+            else:  # what follows is the scores, which see it as it is
+                features = writer.node("Relu", f"{name}.relu", features)
         self.channels[32] = channels
         return features
 

@@ -12,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 # Old enough for every runtime in use, new enough for what the graph needs (Pad and ReduceSum with computed inputs).
 OPSET, IR_VERSION = 17, 8
+LARGEST_WEIGHT, LARGEST_ACTIVATION = 127, 255  # in 8 bits: weights have a sign, what a Relu gives has none
 BATCH_NORM_EPSILON = 1e-5  # torch's, with which the networks are trained
 
 
@@ -19,10 +20,14 @@ class GraphWriter:
     """An ONNX graph under construction, over the tensors `weights` of a state dict.
 
     half: store the tensors of layers in 16 bits; they are widened before use, so that every runtime can run them.
+    limits: {name of an activation: its largest value}, with which convolutions work in 8 bits; None: none does.
     """
 
-    def __init__(self, weights: Mapping[str, np.ndarray], *, half: bool = False):
-        self.weights, self.half = dict(weights), half
+    def __init__(
+        self, weights: Mapping[str, np.ndarray], *, half: bool = False, limits: Mapping[str, float] | None = None
+    ):
+        self.weights, self.half, self.limits = dict(weights), half, limits
+        self.activations: list[str] = []  # those of which `limits` must tell
         self.nodes, self.initializers = [], []
         self._constants: dict[tuple, str] = {}
 
@@ -87,19 +92,52 @@ class GraphWriter:
         padding: int = 0,
         stride: int = 1,
         flip: bool = False,
+        exact: bool = True,
     ) -> str:
         """A convolution with the state dict's `name`.weight of `shape` (outputs, inputs, k, k), batch norm folded in.
 
-        norm: name of the batch norm that follows it. flip: turn the order of the input's channels.
+        norm: name of the batch norm that follows it. flip: turn the order of the input's channels. exact: its weights
+        are not rounded to 8 bits where the graph has `limits`.
         """
         weight = self.take(f"{name}.weight", shape)
         offset = self.take(f"{name}.bias", weight.shape[:1]) if bias else np.zeros(len(weight), np.float32)
         if norm is not None:
             weight, offset = self._fold(norm, weight, offset)
         weight = weight[:, ::-1] if flip else weight
-        parameters = self.parameter(f"{name}.weight", weight), self.parameter(f"{name}.bias", offset)
+        store = self.parameter if exact or self.limits is None else self.rounded
+        parameters = store(f"{name}.weight", weight), self.parameter(f"{name}.bias", offset)
         geometry = {"kernel_shape": weight.shape[2:], "pads": [padding] * 4, "strides": [stride] * 2}
         return self.node("Conv", name, features, *parameters, **geometry)
+
+    def rounded(self, name: str, weight: np.ndarray) -> str:
+        """Store a convolution's weight (outputs, inputs, k, k) in 8 bits, each output with a scale of its own.
+
+        Returns the name under which it is float32.
+        """
+        largest = np.abs(weight).reshape(len(weight), -1).max(1)
+        scale = np.where(largest > 0, largest, 1).astype(np.float32) / LARGEST_WEIGHT
+        stored = np.rint(weight / scale.reshape(-1, 1, 1, 1)).astype(np.int8)
+        self.initializers += [
+            numpy_helper.from_array(stored, f"{name}.int8"),
+            numpy_helper.from_array(scale, f"{name}.scale"),
+        ]
+        return self.node("DequantizeLinear", name, f"{name}.int8", f"{name}.scale", axis=0)
+
+    def activation(self, name: str, features: str) -> str:
+        """A Relu of what a convolution in 8 bits sees: in steps of 1/255 of its limit where the graph has `limits`.
+
+        Raises ValueError for a limit that is missing.
+        """
+        self.activations.append(name)
+        features = self.node("Relu", name, features)
+        if self.limits is None:
+            return features
+        if name not in self.limits:
+            raise ValueError(f"the ranges have none for {name}; measure them again")
+        scale = self.numbers((self.limits[name] or 1) / LARGEST_ACTIVATION)  # a layer may give nothing but zeros
+        zero = self._constant(np.array(0, np.uint8))
+        stored = self.node("QuantizeLinear", f"{name}.uint8", features, scale, zero)
+        return self.node("DequantizeLinear", f"{name}.stepped", stored, scale, zero)
 
     def _fold(self, norm: str, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The convolution's weight and bias with the batch norm `norm` behind it taken in."""
