@@ -12,15 +12,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from zoo.checkpoints.activation_ranges import write_ranges
 from zoo.checkpoints.card import draw_picture, find_results, find_seeds, write_card
 from zoo.checkpoints.conversion import SOURCES, convert
-from zoo.checkpoints.export import REQUIREMENTS, WEIGHTS, export
-from zoo.checkpoints.folder import bundled_folder, load_folder, read_info
+from zoo.checkpoints.export import REQUIREMENTS, WEIGHTS, export, read_photos
+from zoo.checkpoints.folder import bundled_folder, load_folder, read_info, read_weights
 from zoo.checkpoints.information import CONFIG_FILE, CheckpointError, CheckpointInfo, describe
 from zoo.checkpoints.shards import SHARD_BYTES, shard_folder
 from zoo.checkpoints.terms import terms_of
 from zoo.checkpoints.verification import verify
-from zoo.config import VARIANTS
+from zoo.config import VARIANTS, FCNConfig
 from zoo.hub.catalog import Catalog, find, select
 from zoo.hub.deploy import deploy, deploy_static
 from zoo.hub.download import amount, copy_folder, pull
@@ -30,6 +31,7 @@ from zoo.hub.publish import push, push_report
 from zoo.hub.requests import parse_repository
 from zoo.hub.settings import HubSettings, environment_help
 from zoo.hub.torchvision_weights import baseline_info, is_baseline
+from zoo.models.ranges import measure_ranges
 from zoo.numbers import more_than_zero
 from zoo.places import RESULTS, SEEDS
 from zoo.text import counted
@@ -125,6 +127,13 @@ def _add_files(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     sub.add_argument("--logits", action="store_true", help="give logits instead of mask and confidence")
     sub.add_argument("--photos", metavar="DIR", help="photos like those that an int8 file will see; sets its ranges")
+
+    text = "measure on photos what a checkpoint needs to work in 8 bits (FCN_ZOO_PRECISION=int8), into its folder"
+    sub = command(run_ranges, "ranges", text)
+    sub.add_argument("checkpoint", metavar="CHECKPOINT", help="bundled name or folder")
+    sub.add_argument(
+        "--photos", metavar="DIR", required=True, help="photos like those it will see, none to score it on"
+    )
 
     text = "write the page as a folder for any web server; networks run in the visitor's browser "
     sub = command(run_site, "site", f"{text}(needs {REQUIREMENTS})")
@@ -295,6 +304,17 @@ def run_export(options) -> None:
     if not options.logits:
         command = f"python -m evaluation.exports {options.checkpoint} {done.path}"
         print(f"mIoU, milliseconds: {command} --dataset {model.info.dataset} --data DIR")
+
+
+def run_ranges(options) -> None:
+    """Measure the ranges of a checkpoint's activations and print the file."""
+    folder = local_folder(options.checkpoint, remote=False)
+    info = read_info(folder)
+    if not isinstance(info.config, FCNConfig):
+        raise CheckpointError(f"{info.name}: only FCNs work in 8 bits, this is a {info.variant}")
+    photos = read_photos(options.photos, info)
+    path = write_ranges(folder, measure_ranges(info.config, read_weights(folder, info), photos))
+    print(f"{path}: ranges from {len(photos)} photos")
 
 
 def run_site(options) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from safetensors import SafetensorError, deserialize
 
 from zoo.atomic import WriteError, settle, together
+from zoo.checkpoints.activation_ranges import read_ranges
 from zoo.checkpoints.information import (
     CONFIG_FILE,
     WEIGHTS_FILE,
@@ -103,7 +104,7 @@ def load_folder(
     state = {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
     model.load_state_dict(state, assign=True)
     model.fill_constants()
-    model.info, model.domain = info, read_domain(folder, info)
+    model.info, model.domain, model.ranges = info, read_domain(folder, info), read_ranges(folder)
     return model.eval().to(torch.device(device)).to(memory_format=torch.channels_last)
 
 

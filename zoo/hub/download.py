@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from zoo.atomic import remove_leftovers, replace_folder, temporary_folder, whole_folder, write_text
+from zoo.checkpoints.activation_ranges import MAXIMUM_RANGES_BYTES, RANGES_FILE, read_ranges
 from zoo.checkpoints.folder import (
     MAXIMUM_CONFIG_BYTES,
     compare_shapes,
@@ -235,6 +236,9 @@ def _fetch(repository, sha, model, staging, settings, watch, token, progress, co
     if info.domain and DOMAIN_FILE in files:
         save([DOMAIN_FILE], MAXIMUM_COMPANION_BYTES)
         _named(repository, lambda: read_domain(staging, info))
+    if RANGES_FILE in files:
+        save([RANGES_FILE], MAXIMUM_RANGES_BYTES)
+        _named(repository, lambda: read_ranges(staging))
     if companions:
         for name in [name for name in files if COMPANIONS.fullmatch(name)][:MAXIMUM_COMPANIONS]:
             (staging / name).parent.mkdir(exist_ok=True)

@@ -16,6 +16,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, ge
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
+from zoo.checkpoints.activation_ranges import RANGES_FILE
 from zoo.checkpoints.folder import GOLDEN_FILE, file_sha256, load_folder
 from zoo.checkpoints.information import CONFIG_FILE, DOMAIN_FILE, INDEX_FILE, TAG, WEIGHTS_FILE, CheckpointError
 from zoo.checkpoints.shards import SHARD_NAME
@@ -35,7 +36,7 @@ from zoo.text import counted
 
 PUBLISHED = re.compile(
     rf"{re.escape(CONFIG_FILE)}|{re.escape(WEIGHTS_FILE)}|{SHARD_NAME.pattern}|{re.escape(INDEX_FILE)}"
-    rf"|{re.escape(GOLDEN_FILE)}|{re.escape(DOMAIN_FILE)}|README\.md|LICENSE"
+    rf"|{re.escape(GOLDEN_FILE)}|{re.escape(DOMAIN_FILE)}|{re.escape(RANGES_FILE)}|README\.md|LICENSE"
     r"|training_args\.json|metrics\.jsonl|[\w.-]+\.toml|[\w.-]+\.png|\.eval_results/[\w.-]+\.yaml",
     re.ASCII,
 )
