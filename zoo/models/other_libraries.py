@@ -25,6 +25,7 @@ class BaselineNetwork(nn.Module):
 
     info: Any
     domain: Any
+    ranges: Any
 
     def __init__(self, config: BaselineConfig):
         super().__init__()

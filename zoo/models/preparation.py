@@ -93,8 +93,8 @@ def prepared(model: Any, precision: str = "auto", device: str | torch.device | N
     if device.type != "cpu" or not compiled.can_run(precision):
         return FCNEngine(model, precision)
     weights = {name: value.detach().float().numpy() for name, value in model.state_dict().items()}
-    facts = {"working_size": working_size_of(model)}
-    facts |= {name: getattr(model, name, None) for name in ("domain", "ranges")}
+    facts = {"working_size": working_size_of(model), "domain": getattr(model, "domain", None)}
+    facts |= {"ranges": getattr(model, "ranges", None)}
     return compiled.CompiledEngine(model.config, weights, precision, threads=threads(), **facts)
 
 

@@ -15,11 +15,12 @@ class Network(Protocol):
     """An `FCN`, or a `BaselineNetwork` of another library: images in, logits out.
 
     info: the CheckpointInfo of the folder that it was loaded from; domain: what its training photos looked like, see
-    `zoo.models.domain`, None where that is not known.
+    `zoo.models.domain`, ranges: what it needs to work in 8 bits, `zoo.models.ranges`; None where that is not known.
     """
 
     info: Any
     domain: Any
+    ranges: Any
 
     @property
     def config(self) -> FCNConfig | BaselineConfig:

@@ -58,6 +58,6 @@ def measure_ranges(config: FCNConfig, weights: Mapping[str, np.ndarray], photos:
     found = [graph(engine.prepare(photo))[0].copy() for photo in photos]
     if not found:
         raise ValueError("photos are needed to measure ranges, and there are none")
-    means = np.mean(found, 0, dtype=np.float64)
+    means = np.stack(found).mean(0, dtype=np.float64).tolist()
     limits = {name: float(f"{mean:.6g}") for name, mean in zip(names, means, strict=True)}
     return Ranges(limits, len(found), weights_digest(weights))
