@@ -13,7 +13,7 @@ from evaluation.benchmark import side
 from evaluation.benchmark.__main__ import main
 from evaluation.benchmark.against import compare, compared
 from evaluation.benchmark.both import MEASURES, NEED_BROWSER, NEED_DATA, SHOWN
-from evaluation.benchmark.sides import AgainstError, Side, Wanted
+from evaluation.benchmark.sides import AgainstError, Side, Wanted, environment
 from zoo.places import REPOSITORY
 
 QUICK = Wanted(checkpoint="fcn8s-vgg16bn-w25-ce-camvid", recipe="", data="", rounds=2, requests=0, quick=True)
@@ -60,6 +60,14 @@ def test_a_measure_on_the_screen_needs_a_browser(monkeypatch, capsys):
     monkeypatch.setattr(command, "_write", lambda *_: 0)
     assert main(["--against", "HEAD", "--quick"]) == 0
     assert set(asked) == {*MEASURES} - {*NEED_DATA, *NEED_BROWSER}
+
+
+def test_sides_know_no_settings_of_the_page_but_the_precision(tmp_path, monkeypatch):
+    monkeypatch.setenv("FCN_ZOO_REPOS", "nowhere/at-all")
+    monkeypatch.setenv("FCN_ZOO_PRECISION", "int8")
+    given = environment(Side("one", tmp_path, tmp_path))
+    assert {name for name in given if name.startswith("FCN_ZOO_")} == {"FCN_ZOO_PRECISION"}
+    assert given["PYTHONPATH"] == str(tmp_path)
 
 
 def test_every_measure_has_its_row():

@@ -21,6 +21,7 @@ from evaluation.benchmark.measure import Row, Settings
 from zoo.config import MAXIMUM_PANELS
 from zoo.hub.catalog import catalog
 from zoo.images.examples import examples
+from zoo.models.preparation import VARIABLE
 from zoo.places import REPOSITORY
 
 BARE_APP = """
@@ -36,6 +37,11 @@ VISITORS = 8
 REQUESTS = 500
 
 
+def without_settings() -> dict[str, str]:
+    """This process's environment without the page's settings, but for the precision that is to be measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_") or name == VARIABLE}
+
+
 @contextmanager
 def serving(
     *command: str, environment: dict[str, str] | None = None, log: Path | None = None, folder: Path = REPOSITORY
@@ -48,8 +54,7 @@ def serving(
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
-    settings |= environment or {}
+    settings = without_settings() | (environment or {})
     settings |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
     with ExitStack() as stack:
         errors = stack.enter_context(log.open("w")) if log else None

@@ -1,9 +1,10 @@
 """The two sides of `against.py`: another commit and this code, each in a folder of its own, and what both are asked."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from evaluation.benchmark.server import without_settings
 
 
 class AgainstError(ValueError):
@@ -39,5 +40,4 @@ Turn = Callable[[], dict[str, float]]
 
 def environment(side: Side) -> dict[str, str]:
     """The variables of a process that works with a side's code, and knows no settings of the page."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FCN_ZOO_")}
-    return kept | {"PYTHONPATH": str(side.folder)}
+    return without_settings() | {"PYTHONPATH": str(side.folder)}
