@@ -34,6 +34,7 @@ from zoo.hub.catalog import Catalog
 from zoo.hub.settings import HubSettings, page_port
 from zoo.images import examples, workers
 from zoo.models.allocator import SERVING, give_back_freed_memory, keep_freed_memory
+from zoo.models.preparation import named_precision
 from zoo.page.agent_files import take_lists_of_files
 from zoo.page.api import Api
 from zoo.page.components import FOLDER
@@ -158,7 +159,7 @@ def main(arguments: list[str] | None = None):
     """Serve the catalog's checkpoints and get the first comparison ready while visitors arrive."""
     settings = read_settings(arguments)
     try:
-        port, _ = page_port(), workers.apart()  # before anything is started
+        port, _, _ = page_port(), workers.apart(), named_precision()  # before anything is started
         take_private_folder()
     except ValueError as error:
         stop(str(error))

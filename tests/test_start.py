@@ -61,6 +61,19 @@ def test_a_number_that_a_library_cannot_read_is_said_in_a_sentence(variable, val
     assert f"{variable}: {value!r}" in done.stderr and "write one, or leave the variable out" in done.stderr
 
 
+def test_a_precision_that_there_is_not_is_said_before_anything_is_started(monkeypatch, capsys, tmp_path):
+    import app
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setenv("FCN_ZOO_DECODE", "inside")
+    monkeypatch.setenv("FCN_ZOO_PRECISION", "int4")
+    monkeypatch.setattr(app.Sweeper, "start", lambda *_: pytest.fail("it goes on"))
+    with pytest.raises(SystemExit) as ended:
+        app.main([])
+    assert ended.value.code == 2
+    assert "FCN_ZOO_PRECISION is 'int4'; it must be one of auto, fp32, bf16, int8" in capsys.readouterr().err
+
+
 def test_an_address_that_cannot_be_served_is_said_in_a_sentence(monkeypatch, capsys, tmp_path):
     import app
 

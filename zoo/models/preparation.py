@@ -27,14 +27,24 @@ def choose_precision(precision: str, device: str | torch.device = "cpu") -> str:
     On a processor, FCN_ZOO_PRECISION says what 'auto' is. Raises ValueError for what is not one of `PRECISIONS`.
     """
     on_processor = str(device).partition(":")[0] == "cpu"
-    name, chosen = "precision", precision
+    chosen = known_precision("precision", precision)
     if chosen == "auto" and on_processor:
-        name, chosen = VARIABLE, os.environ.get(VARIABLE) or "auto"
-    if chosen not in PRECISIONS:
-        raise ValueError(f"{name} is {chosen!r}; it must be one of {', '.join(PRECISIONS)}")
+        chosen = named_precision()
     if chosen != "auto":
         return chosen
     return "bf16" if on_processor and multiplies_bfloat16() else "fp32"
+
+
+def named_precision() -> str:
+    """The one of `PRECISIONS` that FCN_ZOO_PRECISION names, 'auto' where it is not set; ValueError for another."""
+    return known_precision(VARIABLE, os.environ.get(VARIABLE) or "auto")
+
+
+def known_precision(name: str, given: str) -> str:
+    """`given`; ValueError naming where it came from if it is none of `PRECISIONS`."""
+    if given not in PRECISIONS:
+        raise ValueError(f"{name} is {given!r}; it must be one of {', '.join(PRECISIONS)}")
+    return given
 
 
 def multiplies_bfloat16() -> bool:
