@@ -104,7 +104,8 @@ def start_page(monkeypatch, served) -> None:
     """`python app.py` up to the moment at which it serves; then calls `served` and ends."""
     for module in (routes, route_utils, screen_recording_utils):
         monkeypatch.setattr(module, "DEFAULT_TEMP_DIR", module.DEFAULT_TEMP_DIR)  # put back after the test
-    page = SimpleNamespace(catalog=Mock(), live=Mock(), warm_up=lambda: None)
+    page = SimpleNamespace(catalog=Mock(), live=Mock(), warm_up=lambda: None, segmenter=None)
+    monkeypatch.setattr(app, "Resting", Mock())
     for name, other in {"make_page": lambda _: page, "workers": Mock(DecoderError=OSError)}.items():
         monkeypatch.setattr(app, name, other)
     monkeypatch.setattr(app, "keep_freed_memory", lambda _: None)

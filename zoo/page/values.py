@@ -8,6 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image
@@ -103,8 +104,14 @@ def told(info: CheckpointInfo, language: str) -> str:
     """A panel's second line: in words what a checkpoint was trained on, and what tells it from others of its title."""
     others = [part for part in subtitle(info).split(" · ") if part != info.trained_on]
     _, *more = info.trained_on.split("+")
-    datasets = "+".join(str(in_language(dataset_named(name), language)) for name in (info.labels.title, *more))
-    return " · ".join([fill(texts(language)["trained_on"], dataset=datasets), *others])
+    return " · ".join([trained_on((info.labels.title, *more), language), *others])
+
+
+@lru_cache(maxsize=256)
+def trained_on(datasets: tuple[str, ...], language: str) -> str:
+    """In words what a checkpoint was trained on."""
+    named = "+".join(str(in_language(dataset_named(name), language)) for name in datasets)
+    return fill(texts(language)["trained_on"], dataset=named)
 
 
 def kept_value(comparison: Comparison) -> dict:
