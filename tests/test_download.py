@@ -13,6 +13,7 @@ from hub_client import NAME, changed_config, client_environment, files_of, hasty
 from hub_server import TOKEN, HubServer
 
 from evaluation.benchmark.ports import refusing_port, silent_port
+from zoo.checkpoints.activation_ranges import read_ranges, write_ranges
 from zoo.checkpoints.folder import load_folder
 from zoo.hub import download
 from zoo.hub.background import Locks
@@ -20,6 +21,7 @@ from zoo.hub.download import amount, load_repository, pull, remove_excess
 from zoo.hub.listing import list_checkpoints
 from zoo.hub.requests import HubError, HubUnreachable
 from zoo.hub.settings import HubSettings
+from zoo.models.ranges import Ranges
 from zoo.text import Message
 
 pytestmark = pytest.mark.usefixtures("hub_environment")
@@ -54,6 +56,16 @@ def test_companions_come_on_request_and_other_files_never(hub, settings, checkpo
     folder, _ = pull(NAME, settings=settings, companions=True)
     assert {"README.md", ".eval_results/camvid.yaml"} <= set(files_of(folder))
     assert not {"run.py", "pytorch_model.bin"} & set(files_of(folder))
+
+
+def test_ranges_for_eight_bits_come_along_and_are_read_first(hub, settings, checkpoint, tmp_path):
+    ranges = Ranges({"encoder.stages.0.0.relu": 3.5}, 25, "0" * 64)
+    content = write_ranges(tmp_path, ranges).read_bytes()
+    hub.add(NAME, files_of(checkpoint) | {"ranges.json": content})
+    assert read_ranges(pull(NAME, settings=settings)[0]) == ranges
+    hub.add("someone/spoilt", files_of(checkpoint) | {"ranges.json": content.replace(b"3.5", b'"wide"')})
+    with pytest.raises(HubError, match=r"someone/spoilt.*ranges\.json"):
+        pull("someone/spoilt", settings=settings)
 
 
 def test_the_second_pull_asks_only_for_the_commit_and_a_pinned_one_asks_nothing(hub, settings, checkpoint):
