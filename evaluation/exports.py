@@ -97,10 +97,8 @@ def timed(runners: list[Runner], image: np.ndarray, rounds: int) -> list[float]:
     return list(in_turns(functions, rounds).values())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m evaluation.exports", description=__doc__, allow_abbrev=False)
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="what the files were exported from")
-    parser.add_argument("files", metavar="FILE.onnx", nargs="+")
+def add_what_is_measured(parser: argparse.ArgumentParser) -> None:
+    """The flags that say on which images, and how often."""
     parser.add_argument("--dataset", default="camvid")
     parser.add_argument("--data", metavar="DIR", required=True, help="folder that holds the dataset")
     parser.add_argument("--split", default="val")
@@ -108,6 +106,13 @@ def _parser() -> argparse.ArgumentParser:
         "--images", type=at_least(0), default=0, help="the first so many images of the split (default: all)"
     )
     parser.add_argument("--rounds", type=at_least(1), default=20, help="how often each is timed (default: 20)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m evaluation.exports", description=__doc__, allow_abbrev=False)
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="what the files were exported from")
+    parser.add_argument("files", metavar="FILE.onnx", nargs="+")
+    add_what_is_measured(parser)
     parser.add_argument("--web", metavar="DIR", type=Path, help="folder dist of the npm package onnxruntime-web")
     parser.add_argument("--threads", type=at_least(1), default=1, help="CPU threads of native engines (default: 1)")
     return parser

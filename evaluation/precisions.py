@@ -16,6 +16,7 @@ import torch
 from evaluation.counting.confusion import confusion_matrix, scores
 from evaluation.datasets import DatasetError, SegmentationDataset, open_dataset
 from evaluation.datasets.dataset import refuse_partial_labels
+from evaluation.exports import add_what_is_measured
 from evaluation.measuring.cost import device_name
 from evaluation.measuring.evaluate import EvaluationError, intra_op_threads, progress_bar
 from evaluation.measuring.sources import open_source
@@ -101,13 +102,7 @@ def measure(engines: dict[str, Engine], dataset: SegmentationDataset, count: int
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m evaluation.precisions", description=__doc__, allow_abbrev=False)
     parser.add_argument("checkpoints", metavar="CHECKPOINT", nargs="+", help="FCNs whose folders have ranges")
-    parser.add_argument("--dataset", default="camvid")
-    parser.add_argument("--data", metavar="DIR", required=True, help="folder that holds the dataset")
-    parser.add_argument("--split", default="val")
-    parser.add_argument(
-        "--images", type=at_least(0), default=0, help="the first so many images of the split (default: all)"
-    )
-    parser.add_argument("--rounds", type=at_least(1), default=20, help="how often each is timed (default: 20)")
+    add_what_is_measured(parser)
     parser.add_argument("--threads", type=at_least(1), default=1, help="CPU threads (default: 1)")
     return parser
 
