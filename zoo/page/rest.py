@@ -12,7 +12,8 @@ from zoo.page.comparison import Segmenter
 
 logger = logging.getLogger("zoo")
 
-QUIET_SECONDS = 4.0  # shorter than people look at masks; the next request for nine networks then takes a tenth longer
+# Shorter than people look at masks; the next request for nine networks takes a tenth of a second longer.
+QUIET_SECONDS = 4.0
 
 
 class Resting(threading.Thread):
